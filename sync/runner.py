@@ -20,7 +20,7 @@ from sync.engine.backoff import MAX_WORKER_CRASHES
 from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
-from sync.engine.write_deadline import WriteDeadline, enforced
+from sync.engine.write_deadline import WriteDeadline, enforce
 from sync.error_codes import ERROR_CODES
 from sync.errors import (
     CONNECTION_ERRORS,
@@ -119,7 +119,7 @@ class Runner:
         lease = leases.acquire(self.database, lane, limit=limit, now=now, until=now + self.lease_ttl)
         if lease is None:
             return set()
-        with self.instrumentation.draining(lease), enforced(deadline):
+        with self.instrumentation.draining(lease), enforce(deadline):
             try:
                 attempts = self._execute(lease, connection, deadline)
                 return self._despite_outage(lease, partial(self._complete, lease, connection, attempts))

@@ -208,7 +208,7 @@ class MomentClient:
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
         """Save a record and return it; if it is not ``repeatable``, a lost response raises OutcomeUnknownError."""
         call = self._write_call(path, repeatable=repeatable)
-        return _existing(call, self._send(call, method, path, body=_encoded(values)))
+        return _existing(call, self._send(call, method, path, body=_encode(values)))
 
     def create(self, resource: str, values: Values) -> str:
         """Create a record and return its id; not safe to repeat."""
@@ -220,7 +220,7 @@ class MomentClient:
 
     def update(self, path: str, values: Values) -> bool:
         """Update some fields of a record; False if Moment has none with this id. Safe to repeat."""
-        saved = self._send(self._write_call(path, repeatable=True), "PATCH", path, body=_encoded(values))
+        saved = self._send(self._write_call(path, repeatable=True), "PATCH", path, body=_encode(values))
         return saved is not None
 
     def delete(self, path: str) -> bool:
@@ -309,7 +309,7 @@ def _content_type(body: bytes | Upload | None) -> dict[str, str]:
     return {"Content-Type": body.media_type if isinstance(body, Upload) else "application/json"}
 
 
-def _encoded(values: Values) -> bytes:
+def _encode(values: Values) -> bytes:
     """Encode JSON in which a Decimal is a number with the same digits; the fields of a record are not nested."""
     members = (
         f"{json.dumps(name)}: {f'{value:f}' if isinstance(value, Decimal) else json.dumps(value)}"

@@ -51,7 +51,7 @@ class ExpenseGateway:
         named = [
             values
             for values in self._client.matching(ACTIVITIES, "projectId", project_id)
-            if _folded(str(values.get("name"))) == _folded(name)
+            if _fold(str(values.get("name"))) == _fold(name)
         ]
         for values in named:
             if values.get("projectExtensionState") != CLOSED:
@@ -74,7 +74,7 @@ class ExpenseGateway:
         filtered = self._client.pages(ACTIVITIES, {"name": name})
         first = islice(self._client.pages(ACTIVITIES), MAX_ACTIVITIES_READ)
         return any(
-            _folded(str(values.get("name"))) == _folded(name) and values.get("projectExtensionState") != CLOSED
+            _fold(str(values.get("name"))) == _fold(name) and values.get("projectExtensionState") != CLOSED
             for values in chain(filtered, first)
         )
 
@@ -218,5 +218,5 @@ def _reference(record_id: str) -> int | str:
     return int(record_id) if record_id.isdecimal() else record_id
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return name.strip().casefold()

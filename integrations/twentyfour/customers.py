@@ -61,7 +61,7 @@ def read(session: Session, number: int) -> Company | None:
     return next((each for each in _search(session, CompanyId=number) if each.number == number), None)
 
 
-def detailed(session: Session, numbers: Sequence[int]) -> list[Company]:
+def read_details(session: Session, numbers: Sequence[int]) -> list[Company]:
     """Return the customers and suppliers with these numbers, with all data for matching (GetCompanies)."""
     return _search(session, MATCHING_PROPERTIES, CompanyIds={"int": list(numbers)})
 
@@ -142,7 +142,7 @@ class CustomerIndex(CachedReader):
         for page in self._pages(since):
             items = {item.CompanyId: item for item in (page.Items.SyncCompany if page.Items else ())}
             outdated = [number for number, item in items.items() if not _is_current(item, cached.get(number))]
-            companies = {each.number: each for each in detailed(self._session, outdated)} if outdated else {}
+            companies = {each.number: each for each in read_details(self._session, outdated)} if outdated else {}
             for number, item in items.items():
                 company = companies.get(number) or (cached[number].company if number in cached else None)
                 if company:
@@ -192,7 +192,7 @@ def _existing(session: Session, numbers: Sequence[int]) -> dict[int, SoapValue]:
     return {company.Id: company for company in found}
 
 
-def _merged(existing: SoapValue, name: str, sent: Mapping[str, Any]) -> dict[str, Any] | None:
+def _merge(existing: SoapValue, name: str, sent: Mapping[str, Any]) -> dict[str, Any] | None:
     """Merge the values to send, use by use, into those that a customer has."""
     values = serialize_object(getattr(existing, name, None), target_cls=dict) or {}
     return {**{use: each for use, each in values.items() if each}, **sent} or None
@@ -208,7 +208,7 @@ def _company(draft: CompanyDraft, existing: SoapValue) -> dict[str, Any]:
         "ExternalId": draft.moment_id,
         "OrganizationNumber": draft.organization_number or None,
         "Name": draft.name,
-        "EmailAddresses": _merged(existing, "EmailAddresses", sent),
+        "EmailAddresses": _merge(existing, "EmailAddresses", sent),
         "Type": type_,
         **_details(draft.details or CustomerDetails(), existing, phone_use=main_use),
     }
@@ -227,8 +227,8 @@ def _details(details: CustomerDetails, existing: SoapValue, *, phone_use: str) -
     addresses = {each.use.capitalize(): _address(each) for each in reversed(details.addresses)}
     phones = {phone_use: {"Value": details.phone}} if details.phone else {}
     return {
-        "Addresses": _merged(existing, "Addresses", addresses),
-        "PhoneNumbers": _merged(existing, "PhoneNumbers", phones),
+        "Addresses": _merge(existing, "Addresses", addresses),
+        "PhoneNumbers": _merge(existing, "PhoneNumbers", phones),
         "Country": details.country or getattr(existing, "Country", None) or None,
     }
 

@@ -101,7 +101,7 @@ class TwentyFourGateway(LedgerGateway):
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
         """Return which of these customers exist, and remove missing ones from the customer index."""
-        found = {company.number for company in customers.detailed(self._session, list(numbers))}
+        found = {company.number for company in customers.read_details(self._session, list(numbers))}
         self._customers.drop(set(numbers) - found)
         return found
 

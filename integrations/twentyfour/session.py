@@ -47,7 +47,7 @@ class Login:
 
 
 @contextmanager
-def _redis_needed() -> Iterator[None]:
+def _requiring_redis() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
@@ -70,7 +70,7 @@ class SessionStore:
     def name_of(self, *credentials: str) -> str:
         return f"{PREFIX}:{self._vault.keyed_hash(*credentials)}"
 
-    @_redis_needed()
+    @_requiring_redis()
     def get(self, name: str) -> str:
         """Return a session id, empty if there is none."""
         stored = self._redis.get(name)
@@ -79,12 +79,12 @@ class SessionStore:
         except InvalidToken:
             return ""  # there is none, or it is encrypted with a key that was removed
 
-    @_redis_needed()
+    @_requiring_redis()
     def put(self, name: str, value: str) -> None:
         """Store a session id, or another value, encrypted."""
         self._redis.set(name, self._vault.encrypt(value, PREFIX, name), ex=SESSION_SECONDS)
 
-    @_redis_needed()
+    @_requiring_redis()
     def renew(self, name: str, *, expired: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:
         """Replace the refused session id ``expired``, "" for none, by another worker's if that was faster.
 
@@ -105,7 +105,7 @@ class SessionStore:
     @contextmanager
     def remembering_refusal(self, name: str) -> Iterator[None]:
         """Guard a login. Raises the previous error if the login, by its name, was refused recently."""
-        self._raise_remembered(name)
+        self._raise_stored_refusal(name)
         try:
             yield
         except MisconfiguredError as error:
@@ -115,12 +115,12 @@ class SessionStore:
                 "remedy": as_json(error.remedy),
             }
             stored = self._vault.encrypt(json.dumps(values), PREFIX, _refusal(name))
-            with _redis_needed():
+            with _requiring_redis():
                 self._redis.set(_refusal(name), stored, ex=REFUSAL_SECONDS)
             raise
 
-    @_redis_needed()
-    def _raise_remembered(self, name: str) -> None:
+    @_requiring_redis()
+    def _raise_stored_refusal(self, name: str) -> None:
         stored, seconds = self._redis.get(_refusal(name)), self._redis.ttl(_refusal(name))
         try:
             encrypted = stored.decode() if isinstance(stored, bytes) else ""
@@ -134,7 +134,7 @@ class SessionStore:
         message, error_code = joined(from_json(values["message"]), again, between=" "), values["error_code"]
         raise MisconfiguredError(message, error_code=error_code, remedy=from_json(values["remedy"]))
 
-    @_redis_needed()
+    @_requiring_redis()
     def forget(self, name: str) -> None:
         """Delete a session and the refusal of its login, after a short wait for a login in progress."""
         with suppress(LockError), self._lock(name, wait=LOGIN_WAIT_SECONDS):
@@ -151,7 +151,7 @@ class SessionStore:
             self.put(_client(name), f"{session_id} {found}")
         return found
 
-    @_redis_needed()
+    @_requiring_redis()
     def forget_refusals(self, names: Sequence[str]) -> None:
         """Delete the refusals of logins that 24SevenOffice now accepts."""
         self._redis.delete(*map(_refusal, names))

@@ -43,7 +43,7 @@ _enforced: ContextVar[WriteDeadline | None] = ContextVar("write_deadline", defau
 
 
 @contextmanager
-def enforced(deadline: WriteDeadline) -> Iterator[None]:
+def enforce(deadline: WriteDeadline) -> Iterator[None]:
     """Apply this deadline to writes that this thread sends inside; outside a lease there is none."""
     token = _enforced.set(deadline)
     try:

@@ -73,7 +73,7 @@ class Customers:
         """Read a customer and decide whether to save it. A number that Moment lacks is sent to it at once."""
         customer = self._context.moment.customer(job.record.id)
         if customer is None:
-            return self._deleted(job)
+            return self._release_deleted(job)
         self._context.set_summary(customer_summary(customer))
         with naming_record(title(customer)):
             draft = draft_of(customer, details=self._context.settings.customer_details == "always")
@@ -95,7 +95,7 @@ class Customers:
         batch = self._without_lost(batch)
         while left := [item for item in batch if item.job.id not in results]:
             try:
-                matched = self._matched(left)
+                matched = self._match_all(left)
                 results |= {job.id: each for job, each in matched.items() if isinstance(each, SyncError)}
                 ready = _without_duplicates(
                     [each for each in matched.values() if isinstance(each, PreparedCustomer)]
@@ -107,7 +107,7 @@ class Customers:
                 }
         return [results[item.job.id] for item in batch]
 
-    def _deleted(self, job: SyncJob) -> Success:
+    def _release_deleted(self, job: SyncJob) -> Success:
         """Release the link of a customer that Moment no longer has, unless a person has chosen a number for it."""
         link = self._context.link(job.record)
         answer = self._context.answers([job]).get(job.id, "") if link is None else ""
@@ -144,7 +144,7 @@ class Customers:
         self._context.release_lost(item.job.record, item.draft.number or 0)
         return replace(item, draft=replace(item.draft, number=None))
 
-    def _matched(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
+    def _match_all(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
         """Set the number of an existing customer on each customer without one, or ask a person."""
         unlinked = [item.job for item in batch if item.draft.number is None]
         if not unlinked:

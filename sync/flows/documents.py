@@ -66,7 +66,7 @@ def sync_documents(
     A document that an interrupted attempt uploaded is recognized by its name in Moment. So if one fails for an
     expense, the following ones are not uploaded, as their names would change. ``steps`` collects the errors.
     """
-    expenses = [found for each in expense_ids if (found := steps.take(_incomplete, context, each, documents))]
+    expenses = [found for each in expense_ids if (found := steps.take(_find_incomplete, context, each, documents))]
     is_incomplete = bool(expenses)
     for document in documents:
         with ExitStack() as stack:
@@ -83,7 +83,9 @@ def sync_documents(
     return is_incomplete
 
 
-def _incomplete(context: SyncContext, expense_id: str, documents: Sequence[VoucherDocument]) -> _Expense | None:
+def _find_incomplete(
+    context: SyncContext, expense_id: str, documents: Sequence[VoucherDocument]
+) -> _Expense | None:
     """Return the expense if it lacks any of the documents and still exists."""
     uploaded = uploaded_documents.find(context.database, context.connection.id, expense_id)
     if all(document.id in uploaded for document in documents):

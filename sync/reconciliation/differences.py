@@ -161,13 +161,13 @@ def _of_names(
     receivable = expected.receivable
     accounts = {line.account for line in owed}
     if accounts != {receivable.account} and (accounts or receivable.amount):
-        yield FieldDifference(ComparedField.ACCOUNT, str(receivable.account), _listed(accounts))
+        yield FieldDifference(ComparedField.ACCOUNT, str(receivable.account), _join(accounts))
     other_customers = {line.customer_number for line in lines} - {None, receivable.customer_number}
     if other_customers and receivable.customer_number != UNKNOWN:
-        yield FieldDifference(ComparedField.CUSTOMER, str(receivable.customer_number), _listed(other_customers))
+        yield FieldDifference(ComparedField.CUSTOMER, str(receivable.customer_number), _join(other_customers))
     numbers, number = {line.invoice_number for line in lines} - {""}, str(expected.invoice_number)
     if numbers != {number}:
-        yield FieldDifference(ComparedField.NUMBER, number, _listed(numbers))
+        yield FieldDifference(ComparedField.NUMBER, number, _join(numbers))
     days = sorted({line.day for line in lines} - {expected.day})
     if days:
         same_month = all((day.year, day.month) == (expected.day.year, expected.day.month) for day in days)
@@ -179,15 +179,15 @@ def _of_names(
         yield FieldDifference(ComparedField.DUE, due, joined(*map(Day, dues), between=", "))
     departments = {line.department for line in lines} - {None, receivable.department}
     if departments and receivable.department:
-        yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _listed(departments))
+        yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _join(departments))
 
 
 def _of_vat(expected: Voucher, lines: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
     """Compare net revenue and VAT, which shows whether revenue contains VAT that was not split off."""
     off = differences(expected, lines)
     if off:
-        moment = [_labelled(str(account or "27xx"), format_kroner(amount)) for account, amount, _ in off]
-        ledger = [_labelled(str(account or "27xx"), format_kroner(amount)) for account, _, amount in off]
+        moment = [_label(str(account or "27xx"), format_kroner(amount)) for account, amount, _ in off]
+        ledger = [_label(str(account or "27xx"), format_kroner(amount)) for account, _, amount in off]
         yield FieldDifference(
             ComparedField.VAT_AMOUNT, joined(*moment, between=", "), joined(*ledger, between=", ")
         )
@@ -241,7 +241,7 @@ def _sums(parts: Iterable[RevenuePart], key: Callable[[RevenuePart], Key]) -> Su
 def _display(sums: Sums, other: Sums) -> str:
     """Format the sums that the other side lacks; revenue has the sign of the ledger, negative in credit."""
     keys = [key for key in sorted(sums) if sums[key] != other.get(key)]
-    shown = [_labelled("/".join(key), format_kroner(sums[key])) for key in keys]
+    shown = [_label("/".join(key), format_kroner(sums[key])) for key in keys]
     return joined(*shown, between=", ") or NOTHING
 
 
@@ -257,7 +257,7 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
 
     names = {key[-1] for key in off(sums, other)}
     if names != {key[-1] for key in off(other, sums)}:
-        return _listed(names)
+        return _join(names)
     shown = [
         Message(
             "{name} ({what})", {"name": key[-1], "what": joined(*key[:-1], format_kroner(sums[key]), between=": ")}
@@ -267,11 +267,11 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
     return joined(*shown, between=", ") or NOTHING
 
 
-def _labelled(name: str, amount: Amount) -> Message:
+def _label(name: str, amount: Amount) -> Message:
     return joined(name, amount, between=": ")
 
 
-def _listed(values: Iterable[object]) -> str:
+def _join(values: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, values))) or NOTHING
 
 

@@ -80,7 +80,7 @@ class ExpenseSources:
         complete = {each.number for each in years if each.starts <= self.last and self.first <= each.ends}
         return _ExpenseReconciliation(self, supplier_vouchers, complete).report()
 
-    def in_part(self, booked: BookedVouchers) -> bool:
+    def has_partial_vouchers(self, booked: BookedVouchers) -> bool:
         """Return whether some voucher with costs also has lines on other days."""
         return any(
             is_partial(lines) and any(line.account in self.listed for line in lines)

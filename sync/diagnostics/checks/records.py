@@ -57,7 +57,7 @@ def projects(target: Target) -> Iterator[Finding]:
         yield bad(
             msg(
                 "24SevenOffice has projects that are missing from its project list: {numbers}.",
-                numbers=_listed(left_out),
+                numbers=_join(left_out),
             ),
             msg(
                 "Check whether they are closed there. If Moment has another project with such a number, change "
@@ -67,7 +67,7 @@ def projects(target: Target) -> Iterator[Finding]:
         )
     elif listed:
         yield good(
-            msg("24SevenOffice lists projects that also exist in Moment: {numbers}.", numbers=_listed(listed)),
+            msg("24SevenOffice lists projects that also exist in Moment: {numbers}.", numbers=_join(listed)),
             tests="S31",
         )
 
@@ -129,7 +129,7 @@ def _chart(target: Target) -> Chart | None:
         return None  # another check reports it
 
 
-def _listed(numbers: Iterable[int]) -> str:
+def _join(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
 
 

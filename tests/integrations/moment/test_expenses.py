@@ -235,7 +235,7 @@ def test_any_other_refusal_is_reported_in_moments_own_words(
     assert refusal.value.error_code == "moment_refused"
 
 
-def test_the_names_of_files_are_returned(remote: Remote, gateway: MomentGateway) -> None:
+def test_the_names_of_an_expenses_documents_are_returned(remote: Remote, gateway: MomentGateway) -> None:
     files = [{"id": 1, "name": "Byggmakker 5512.pdf"}, {"id": 2}]
     remote.answers["GET projectExpenses/9/attachments"] = [says({"content": files})]
     assert gateway.document_names("9") == ["Byggmakker 5512.pdf", ""]
@@ -250,7 +250,7 @@ def test_the_names_of_files_are_returned(remote: Remote, gateway: MomentGateway)
         ("kake \N{SHORTCAKE}\ud800.pdf", "kake --.pdf"),
     ],
 )
-def test_a_file_goes_as_a_form_under_a_name_that_a_header_can_hold(
+def test_a_document_is_uploaded_under_a_name_that_a_header_can_hold(
     remote: Remote, gateway: MomentGateway, name: str, sent: str
 ) -> None:
     remote.answers["POST projectExpenses/9/attachments"] = [says({"id": 1}, status=201)]
@@ -263,7 +263,7 @@ def test_a_file_goes_as_a_form_under_a_name_that_a_header_can_hold(
     assert f'; filename="{sent}"\r\n'.encode() in remote.asked[0].body
 
 
-def test_an_empty_file_is_a_file(remote: Remote, gateway: MomentGateway) -> None:
+def test_an_empty_document_is_uploaded(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["POST projectExpenses/9/attachments"] = [says({"id": 1}, status=201)]
     attach(gateway, content=b"")
     assert form(remote).get_payload(decode=True) == b""

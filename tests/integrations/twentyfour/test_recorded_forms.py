@@ -58,7 +58,7 @@ def test_a_customer_whose_addresses_are_nil_but_one_is_read(remote: Remote, sess
         "<DistributionMethod>Unchanged</DistributionMethod></Company>"
     )
     remote.answers["GetCompanies"] = [says("GetCompanies", recorded)]
-    assert customers.detailed(session, [7]) == [Company(7, "One AS", emails=("post@one.example",))]
+    assert customers.read_details(session, [7]) == [Company(7, "One AS", emails=("post@one.example",))]
 
 
 @pytest.mark.parametrize("number", ["<Id>7</Id>", ""])
