@@ -394,7 +394,7 @@ class VoucherDocuments:
     pending: bool = False
 
     @property
-    def held_back(self) -> bool:
+    def is_held_back(self) -> bool:
         """Whether there are documents and none is approved."""
         return self.pending and not self.approved
 

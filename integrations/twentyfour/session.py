@@ -48,6 +48,7 @@ class Login:
 
 @contextmanager
 def _requiring_redis() -> Iterator[None]:
+    """Raise UnavailableError if Redis fails inside."""
     try:
         yield
     except RedisError as error:

@@ -118,7 +118,7 @@ class Expenses:
                 return replace(_nothing_to_sync(found.skipped), title=name)
             documents = self._read_documents(lines) if found.costs else VoucherDocuments()
             recheck_after = self._recheck_after(supplier_invoice_of(lines).day) if documents.pending else None
-            if documents.held_back and not existing:
+            if documents.is_held_back and not existing:
                 waits = skipped(msg("The document is awaiting approval"), error_code=NOT_APPROVED, title=name)
                 return replace(waits, recheck_after=recheck_after)
             invoice = self._supplier_invoice(lines, documents) if found.costs else None

@@ -69,14 +69,14 @@ def compare_voucher(
     VAT are compared to the øre; VAT that 24SevenOffice splits off may differ by half an øre a line.
     """
     visible = [line for line in lines if not line.hidden]
-    owed = _owed(expected, visible)
+    owed = _receivable_lines(expected, visible)
     parts = parts_of((line for line in visible if line not in owed), rates=rates)
-    found = [*_of_amounts(expected, owed, parts), *_of_names(expected, visible, owed)]
+    found = [*_compare_amounts(expected, owed, parts), *_compare_names(expected, visible, owed)]
     exact = not any(each.field in {ComparedField.AMOUNT, ComparedField.SIGN} for each in found)
-    found += _of_parts(expected_parts(expected), parts, exact=exact, slack=_allowed_rounding(visible))
+    found += _compare_parts(expected_parts(expected), parts, exact=exact, slack=_allowed_rounding(visible))
     of_revenue = {ComparedField.AMOUNT, ComparedField.SIGN, ComparedField.ACCOUNT, ComparedField.VAT}
     if not any(each.field in of_revenue for each in found):
-        found += _of_vat(expected, visible)
+        found += _compare_vat(expected, visible)
     return found
 
 
@@ -133,7 +133,7 @@ def day_or_nothing(day: date | None) -> str:
     return Day(day) if day else NOTHING
 
 
-def _owed(expected: Voucher, lines: Sequence[LedgerLine]) -> list[LedgerLine]:
+def _receivable_lines(expected: Voucher, lines: Sequence[LedgerLine]) -> list[LedgerLine]:
     """Return the lines of the receivable, even on a wrong account."""
     receivable = expected.receivable
     on_account = [line for line in lines if line.account == receivable.account]
@@ -142,7 +142,7 @@ def _owed(expected: Voucher, lines: Sequence[LedgerLine]) -> list[LedgerLine]:
     return on_account or [line for line in others if line.amount * receivable.amount > 0]
 
 
-def _of_amounts(
+def _compare_amounts(
     expected: Voucher, owed: Sequence[LedgerLine], parts: Sequence[RevenuePart]
 ) -> Iterator[FieldDifference]:
     amount, actual = expected.receivable.amount, sum(line.amount for line in owed)
@@ -155,7 +155,7 @@ def _of_amounts(
         yield FieldDifference(ComparedField.AMOUNT, format_kroner(amount), format_kroner(revenue))
 
 
-def _of_names(
+def _compare_names(
     expected: Voucher, lines: Sequence[LedgerLine], owed: Sequence[LedgerLine]
 ) -> Iterator[FieldDifference]:
     receivable = expected.receivable
@@ -182,7 +182,7 @@ def _of_names(
         yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _join(departments))
 
 
-def _of_vat(expected: Voucher, lines: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
+def _compare_vat(expected: Voucher, lines: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
     """Compare net revenue and VAT, which shows whether revenue contains VAT that was not split off."""
     off = differences(expected, lines)
     if off:
@@ -193,7 +193,7 @@ def _of_vat(expected: Voucher, lines: Sequence[LedgerLine]) -> Iterator[FieldDif
         )
 
 
-def _of_parts(
+def _compare_parts(
     ours: list[RevenuePart], theirs: list[RevenuePart], *, exact: bool, slack: int | None
 ) -> Iterator[FieldDifference]:
     """Compare by account, then VAT and project on each; amounts only if the accounts agree."""

@@ -207,7 +207,7 @@ class _ExpenseReconciliation:
         supplier, invoice_number = supplier_and_invoice_number(documents)
         invoice = supplier_invoice_of(voucher.lines, supplier=supplier, invoice_number=invoice_number)
         drafts = drafts_of(voucher.name, voucher.costs, invoice, settings=self.sources.settings)
-        pending = documents.held_back and voucher.name not in self.linked
+        pending = documents.is_held_back and voucher.name not in self.linked
         for (key, draft), cost in zip(drafts.items(), voucher.costs, strict=True):
             self.checked.add(draft.external_id)
             expenses = self.sources.expenses.get(draft.external_id, ())
