@@ -77,16 +77,16 @@ def configure_command() -> None:
 
 def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Mask values that may be secret, recognized by the name of their field, their type or their form."""
-    return {name: _masked(name, value) for name, value in event.items()}
+    return {name: _mask(name, value) for name, value in event.items()}
 
 
-def _masked(name: str, value: object) -> object:
+def _mask(name: str, value: object) -> object:
     if isinstance(value, SecretStr) or (value and _SECRET_NAMES.search(name)):
         return MASK
     if isinstance(value, dict):
-        return {key: _masked(str(key), inner) for key, inner in value.items()}
+        return {key: _mask(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_masked("", inner) for inner in value]
+        return [_mask("", inner) for inner in value]
     if value is None or isinstance(value, bool | int | float):
         return value
     text = str(value)

@@ -77,12 +77,12 @@ class SharedCache:
             stored = self._bytes(self._redis.get(self._key(name)))
         except RedisError:
             return None, b""
-        return self._decoded(stored, type_, self._key(name)), stored
+        return self._decode(stored, type_, self._key(name)), stored
 
     def store(self, name: str, value: T, type_: TypeAdapter[T], *, seen: bytes, seconds: int) -> None:
         key = self._key(name)
         with suppress(RedisError):
-            self._store(keys=[key], args=[seen, self._encoded(value, type_, key), self._ttl(seconds)])
+            self._store(keys=[key], args=[seen, self._encode(value, type_, key), self._ttl(seconds)])
 
     def drop(self, *names: str) -> None:
         """Make all workers read values again; a process may use its own copy for some more seconds."""
@@ -98,7 +98,7 @@ class SharedCache:
             }
             if stored.pop(COMPLETE.encode(), None) is None:
                 return None
-            members = {int(n): self._decoded(value, type_, self._key(name), int(n)) for n, value in stored.items()}
+            members = {int(n): self._decode(value, type_, self._key(name), int(n)) for n, value in stored.items()}
         except (RedisError, ValueError):
             return None
         whole = {number: value for number, value in sorted(members.items()) if value is not None}
@@ -107,7 +107,7 @@ class SharedCache:
     def store_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T], *, seconds: int) -> None:
         """Store a complete collection, even an empty one."""
         key = self._key(name)
-        encoded = [(str(n), self._encoded(each, type_, key, n)) for n, each in members.items()]
+        encoded = [(str(n), self._encode(each, type_, key, n)) for n, each in members.items()]
         with suppress(RedisError), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.delete(key)
             for start in range(0, len(encoded), CHUNK):
@@ -119,7 +119,7 @@ class SharedCache:
     def update_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T]) -> None:
         """Store some members of a collection if it exists."""
         key = self._key(name)
-        flat = [part for n, each in members.items() for part in (str(n), self._encoded(each, type_, key, n))]
+        flat = [part for n, each in members.items() for part in (str(n), self._encode(each, type_, key, n))]
         with suppress(RedisError):
             for start in range(0, len(flat), CHUNK):
                 self._update(keys=[key], args=[COMPLETE, *flat[start : start + CHUNK]])
@@ -145,10 +145,10 @@ class SharedCache:
     def _ttl(self, seconds: int) -> int:
         return min(seconds, self._max_seconds)
 
-    def _encoded(self, value: T, type_: TypeAdapter[T], *name: object) -> str:
+    def _encode(self, value: T, type_: TypeAdapter[T], *name: object) -> str:
         return self._vault.encrypt(type_.dump_json(value).decode(), PURPOSE, *name)
 
-    def _decoded(self, stored: bytes, type_: TypeAdapter[T], *name: object) -> T | None:
+    def _decode(self, stored: bytes, type_: TypeAdapter[T], *name: object) -> T | None:
         """Decode a value that was stored under this name; return None for one from another name."""
         try:
             return type_.validate_json(self._vault.decrypt(stored.decode(), PURPOSE, *name))

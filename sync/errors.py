@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from models.enums import Record
+from sync.error_codes.names import BROKEN_OFF, DEPENDENCY_PENDING
 
 if TYPE_CHECKING:
     from sync.records import Invoice  # it imports this module
@@ -103,7 +104,7 @@ class OutcomeUnknownError(SyncError):
 class DependencyPendingError(SyncError):
     """Another record must be synced first; this one continues after that."""
 
-    error_code = "dependency_pending"
+    error_code = DEPENDENCY_PENDING
 
     def __init__(self, message: str, *, dependency: Record) -> None:
         super().__init__(message)
@@ -135,7 +136,7 @@ class CrashError(SyncError):
 class BrokenOffError(SyncError):
     """Our own database went away during the attempt; neither the record nor its connection is at fault."""
 
-    error_code = "broken_off"
+    error_code = BROKEN_OFF
 
 
 CONNECTION_ERRORS = (UnavailableError, MisconfiguredError, BrokenOffError)

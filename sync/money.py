@@ -3,6 +3,8 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 from i18n.messages import Amount, msg
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import AMOUNT
 from sync.errors import RejectedError
 
 NOK = "NOK"
@@ -16,8 +18,8 @@ def to_ore(kroner: Decimal) -> int:
     if not (kroner.is_finite() and -MAX_KRONER < kroner < MAX_KRONER):
         raise RejectedError(
             msg("The amount {amount} is larger than any ledger can hold.", amount=str(kroner)[:40]),
-            error_code="amount",
-            remedy=msg("Correct it where it was entered, then retry."),
+            error_code=AMOUNT,
+            remedy=ERROR_CODES[AMOUNT].remedy,
         )
     return int((kroner * 100).quantize(Decimal(1), ROUND_HALF_UP))
 

@@ -34,8 +34,8 @@ from sync.records import (
     SetupPart,
     VatCode,
     Voucher,
-    VoucherFile,
-    VoucherFiles,
+    VoucherDocument,
+    VoucherDocuments,
 )
 
 
@@ -69,11 +69,11 @@ class ProjectExpenses(Protocol):
     def delete_expense(self, expense_id: str) -> bool:
         """Delete an expense; False if it no longer exists. Raises RejectedError if it is invoiced."""
 
-    def attachments(self, expense_id: str) -> Sequence[str] | None:
-        """Return the names of an expense's files; None if the expense no longer exists."""
+    def document_names(self, expense_id: str) -> Sequence[str] | None:
+        """Return the names of an expense's documents; None if the expense no longer exists."""
 
-    def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
-        """Upload a file, read from ``content`` in pieces; not safe to repeat."""
+    def upload_document(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
+        """Upload a document, read from ``content`` in pieces; not safe to repeat."""
 
 
 class SupplierVouchers(Protocol):
@@ -92,11 +92,13 @@ class SupplierVouchers(Protocol):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Read all lines of a voucher, including hidden ones; none if it does not exist."""
 
-    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+    def documents_of(self, stamps: Collection[int]) -> Mapping[int, VoucherDocuments]:
         """Return the documents of stamps, which lines share with them (S34), in two calls per 500."""
 
-    def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
-        """Download and verify a document; the lease is renewed before each chunk. Raises RejectedError."""
+    def open_document(
+        self, document: VoucherDocument, *, renew_lease: Callable[[], None]
+    ) -> AbstractContextManager[BinaryIO]:
+        """Download and verify a document, renewing the lease before each chunk. Raises RejectedError."""
 
 
 class Moment(ProjectExpenses, Protocol):

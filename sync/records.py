@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -238,8 +239,8 @@ class Voucher:
     """The voucher of one invoice in the journal of 24SevenOffice; its first entry is the :attr:`receivable`.
 
     ``currency`` is the invoice's; the amounts are always in øre. ``revenue`` and ``vat`` are what the ledger
-    should have, whether VAT is sent in its own entries or, if ``splits_vat``, within entries from which
-    24SevenOffice splits it off.
+    should have. ``voucher_vat`` is how the VAT is sent, as in the setting: in its own entries (``net``), or within
+    entries from which 24SevenOffice splits it off (``gross``).
     """
 
     number: int
@@ -252,7 +253,7 @@ class Voucher:
     currency: str = NOK
     revenue: tuple[Revenue, ...] = ()
     vat: tuple[OutputVat, ...] = ()
-    splits_vat: bool = False
+    voucher_vat: str = "net"
 
     @property
     def receivable(self) -> Entry:
@@ -371,7 +372,7 @@ class ExpenseDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class VoucherFile:
+class VoucherDocument:
     """A document of a voucher in 24SevenOffice, as GetFileInfo returns it; only the gateway reads ``handle``.
 
     ``type`` is the vendor's word in lower case (pdf, png, tiff, jpeg, ...). ``supplier`` and ``invoice_number``
@@ -386,14 +387,14 @@ class VoucherFile:
 
 
 @dataclass(frozen=True, slots=True)
-class VoucherFiles:
+class VoucherDocuments:
     """The approved documents of a stamp, and whether others still wait for approval (S6)."""
 
-    approved: tuple[VoucherFile, ...] = ()
+    approved: tuple[VoucherDocument, ...] = ()
     pending: bool = False
 
     @property
-    def held_back(self) -> bool:
+    def is_held_back(self) -> bool:
         """Whether there are documents and none is approved."""
         return self.pending and not self.approved
 
@@ -471,3 +472,8 @@ class BookedVouchers:
 def is_partial(lines: Sequence[LedgerLine]) -> bool:
     """Return whether the lines are only part of a voucher: a whole voucher balances, with its hidden lines."""
     return sum(line.amount for line in lines) != 0
+
+
+def fingerprint(*values: object) -> str:
+    """Hash the values that are sent, so that a later change can be detected."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()

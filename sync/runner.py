@@ -20,7 +20,8 @@ from sync.engine.backoff import MAX_WORKER_CRASHES
 from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
-from sync.engine.write_deadline import WriteDeadline, enforced
+from sync.engine.write_deadline import WriteDeadline, enforce
+from sync.error_codes import ERROR_CODES
 from sync.errors import (
     CONNECTION_ERRORS,
     BrokenOffError,
@@ -118,7 +119,7 @@ class Runner:
         lease = leases.acquire(self.database, lane, limit=limit, now=now, until=now + self.lease_ttl)
         if lease is None:
             return set()
-        with self.instrumentation.draining(lease), enforced(deadline):
+        with self.instrumentation.draining(lease), enforce(deadline):
             try:
                 attempts = self._execute(lease, connection, deadline)
                 return self._despite_outage(lease, partial(self._complete, lease, connection, attempts))
@@ -258,7 +259,7 @@ class _Batch:
                     times=job.worker_crashes,
                 ),
                 error_code=WORKER_CRASHES,
-                remedy=msg("Forward this to your system administrator."),
+                remedy=ERROR_CODES[WORKER_CRASHES].remedy,
             )
         prepared: Prepared | Success = self.flow.prepare(job)
         return prepared
@@ -313,5 +314,5 @@ def _crash(error: Exception) -> CrashError:
     return CrashError(
         msg("An internal error occurred while processing this record ({error}).", error=type(error).__name__),
         error_code=CRASHED,
-        remedy=msg("Forward this to your system administrator. The log has the details."),
+        remedy=ERROR_CODES[CRASHED].remedy,
     )

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from models.connections.account_ranges import AccountRanges
 from sync.errors import RejectedError
-from sync.records import LedgerLine, VoucherFile, VoucherFiles, is_partial
+from sync.records import LedgerLine, VoucherDocument, VoucherDocuments, is_partial
 from tests.fake_remote import Remote
 
 
@@ -16,7 +16,7 @@ class FakeSupplierVouchers(Remote):
     def __init__(self) -> None:
         super().__init__()
         self.purchases: dict[str, list[LedgerLine]] = {}
-        self.stamps: dict[int, VoucherFiles] = {}
+        self.stamps: dict[int, VoucherDocuments] = {}
         self.contents: dict[str, bytes] = {}
         self.asked: list[tuple[datetime, datetime]] = []
 
@@ -43,14 +43,14 @@ class FakeSupplierVouchers(Remote):
         with self.call("supplier_voucher"):
             return self.purchases.get(voucher, [])
 
-    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
-        with self.call("files_of"):
-            return {stamp: self.stamps.get(stamp, VoucherFiles()) for stamp in stamps}
+    def documents_of(self, stamps: Collection[int]) -> Mapping[int, VoucherDocuments]:
+        with self.call("documents_of"):
+            return {stamp: self.stamps.get(stamp, VoucherDocuments()) for stamp in stamps}
 
     @contextmanager
-    def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> Iterator[BinaryIO]:
-        with self.call("fetch"):
+    def open_document(self, document: VoucherDocument, *, renew_lease: Callable[[], None]) -> Iterator[BinaryIO]:
+        with self.call("open_document"):
             renew_lease()
-            if file.id not in self.contents:
-                raise RejectedError("The file no longer exists.")
-            yield BytesIO(self.contents[file.id])
+            if document.id not in self.contents:
+                raise RejectedError("It no longer exists.")
+            yield BytesIO(self.contents[document.id])

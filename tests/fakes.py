@@ -57,7 +57,7 @@ class FakeMoment(Remote):
         self.projects: dict[str, Project] = {}
         self.invoices: dict[str, Invoice] = {}
         self.expenses: dict[str, ExpenseDraft] = {}
-        self.files: dict[str, dict[str, bytes]] = {}
+        self.documents: dict[str, dict[str, bytes]] = {}
         self.invoiced: set[str] = set()
         self.closed_activities: set[str] = set()
         self.modified_at: dict[str, datetime] = {}
@@ -142,7 +142,7 @@ class FakeMoment(Remote):
     def create_expense(self, draft: ExpenseDraft) -> str:
         expense_id = str(700 + self.calls["create_expense"])
         with self.call("create_expense"):
-            self.expenses[expense_id], self.files[expense_id] = draft, {}
+            self.expenses[expense_id], self.documents[expense_id] = draft, {}
         return expense_id
 
     def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
@@ -167,13 +167,13 @@ class FakeMoment(Remote):
             return True
         return False
 
-    def attachments(self, expense_id: str) -> Sequence[str] | None:
-        with self.call("attachments"):
-            return list(self.files[expense_id]) if expense_id in self.expenses else None
+    def document_names(self, expense_id: str) -> Sequence[str] | None:
+        with self.call("document_names"):
+            return list(self.documents[expense_id]) if expense_id in self.expenses else None
 
-    def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:  # noqa: ARG002 - kept by its bytes
-        with self.call("attach"):
-            self.files[expense_id][name] = content.read()
+    def upload_document(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:  # noqa: ARG002 - kept by its bytes
+        with self.call("upload_document"):
+            self.documents[expense_id][name] = content.read()
 
 
 class FakeErp(FakeSupplierVouchers):
@@ -395,7 +395,9 @@ def lines_of(voucher: Voucher, customer_name: str = "", *, split: bool = True) -
             due=None if place else voucher.due,
             department=entry.department,
         )
-        for place, entry in enumerate(_split(voucher) if split and voucher.splits_vat else voucher.entries)
+        for place, entry in enumerate(
+            _split(voucher) if split and voucher.voucher_vat == "gross" else voucher.entries
+        )
     ]
 
 

@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from i18n.messages import msg
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import MAIL, MAIL_ADDRESS
 from sync.errors import RejectedError, UnavailableError
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -82,7 +84,7 @@ class Mailer:
                 "The mail server {server} rejected an email: {cause}", server=self._host, cause=_cause(error)
             )
             is_about_mail = isinstance(error, smtplib.SMTPDataError)
-            raise (MailDelayedError if is_about_mail else UnavailableError)(down, error_code="mail") from error
+            raise (MailDelayedError if is_about_mail else UnavailableError)(down, error_code=MAIL) from error
         if refused:
             raise _refusal(refused)
 
@@ -119,8 +121,8 @@ def _send(server: smtplib.SMTP, message: EmailMessage) -> dict[str, tuple[int, b
                 "The mail server only accepts addresses with the letters a–z: {address}.",
                 address=message["To"],
             ),
-            error_code="mail_address",
-            remedy=msg("Correct the alert recipients in the connection's settings."),
+            error_code=MAIL_ADDRESS,
+            remedy=ERROR_CODES[MAIL_ADDRESS].remedy,
         ) from error
 
 
@@ -137,9 +139,9 @@ def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | Unavailab
     if all(code in _NO_SUCH_ADDRESS and not said.startswith(_POLICY) for code, said in refused.values()):
         return RejectedError(
             msg("The mail server rejects email to {addresses}.", addresses=whom),
-            error_code="mail_address",
-            remedy=msg("Correct the alert recipients in the connection's settings."),
+            error_code=MAIL_ADDRESS,
+            remedy=ERROR_CODES[MAIL_ADDRESS].remedy,
         )
     return MailDelayedError(
-        msg("The mail server doesn't accept email to {addresses} right now.", addresses=whom), error_code="mail"
+        msg("The mail server doesn't accept email to {addresses} right now.", addresses=whom), error_code=MAIL
     )

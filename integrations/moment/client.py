@@ -29,6 +29,7 @@ from integrations.moment.list_reader import ListReader, Values
 from integrations.remote_clock import RemoteClock
 from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
 from sync.engine import call_log
+from sync.error_codes.names import TOO_DEEP, TOO_LARGE, TOO_MANY_ROWS
 from sync.errors import RejectedError
 
 K = TypeVar("K")
@@ -207,7 +208,7 @@ class MomentClient:
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
         """Save a record and return it; if it is not ``repeatable``, a lost response raises OutcomeUnknownError."""
         call = self._write_call(path, repeatable=repeatable)
-        return _existing(call, self._send(call, method, path, body=_encoded(values)))
+        return _existing(call, self._send(call, method, path, body=_encode(values)))
 
     def create(self, resource: str, values: Values) -> str:
         """Create a record and return its id; not safe to repeat."""
@@ -219,7 +220,7 @@ class MomentClient:
 
     def update(self, path: str, values: Values) -> bool:
         """Update some fields of a record; False if Moment has none with this id. Safe to repeat."""
-        saved = self._send(self._write_call(path, repeatable=True), "PATCH", path, body=_encoded(values))
+        saved = self._send(self._write_call(path, repeatable=True), "PATCH", path, body=_encode(values))
         return saved is not None
 
     def delete(self, path: str) -> bool:
@@ -271,7 +272,7 @@ class MomentClient:
         except OversizedResponseError as error:
             call_log.record_call(f"{method} {path}", request=request, response=str(error))
             too_large = msg("sent more than {size} MiB", size=error.limit // 1024**2)
-            raise call.too_large(too_large, error_code="too_large") from error
+            raise call.too_large(too_large, error_code=TOO_LARGE) from error
         except requests.RequestException as error:
             call_log.record_call(f"{method} {path}", request=request, response="no answer")
             raise call.connection_failed(error) from error
@@ -308,7 +309,7 @@ def _content_type(body: bytes | Upload | None) -> dict[str, str]:
     return {"Content-Type": body.media_type if isinstance(body, Upload) else "application/json"}
 
 
-def _encoded(values: Values) -> bytes:
+def _encode(values: Values) -> bytes:
     """Encode JSON in which a Decimal is a number with the same digits; the fields of a record are not nested."""
     members = (
         f"{json.dumps(name)}: {f'{value:f}' if isinstance(value, Decimal) else json.dumps(value)}"
@@ -322,10 +323,10 @@ def _parse(call: Call, body: bytes) -> Values:
         values = parse(body)
     except TooManyValuesError as error:
         too_many = msg("sent a response with more than {count} values", count=MAX_VALUES)
-        raise call.too_large(too_many, error_code="too_many_rows") from error
+        raise call.too_large(too_many, error_code=TOO_MANY_ROWS) from error
     except TooDeepError as error:
         too_deep = msg("sent a response that is nested too deeply")
-        raise call.unusable_response(too_deep, error_code="too_deep") from error
+        raise call.unusable_response(too_deep, error_code=TOO_DEEP) from error
     except ValueError as error:
         raise call.unusable_response(msg("sent a response that couldn't be read")) from error
     if not isinstance(values, dict):

@@ -11,7 +11,17 @@ from i18n.messages import Message, msg
 from integrations.moment.bounded_json import parse
 from integrations.remote_clock import wait_asked_for
 from integrations.transport import was_sent
-from sync.error_codes.names import MOMENT_COMPANY, MOMENT_INCLUDES, MOMENT_KEY
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import (
+    MOMENT_COMPANY,
+    MOMENT_GONE,
+    MOMENT_INCLUDES,
+    MOMENT_KEY,
+    MOMENT_REFUSED,
+    MOMENT_UNAVAILABLE,
+    MOMENT_UNCERTAIN,
+    TOO_SLOW,
+)
 from sync.errors import (
     HeldBackError,
     MisconfiguredError,
@@ -23,7 +33,6 @@ from sync.errors import (
 )
 from sync.rules.normalization import clean
 
-_UNAVAILABLE = "moment_unavailable"
 _MAX_TEXT_LENGTH = 300
 _RETRYABLE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -42,7 +51,7 @@ class Call:
         *,
         responded: bool = True,
         retry_after: timedelta | None = None,
-        error_code: str = _UNAVAILABLE,
+        error_code: str = MOMENT_UNAVAILABLE,
     ) -> SyncError:
         """Return the error for an unusable response to a call, which Moment has finished if it ``responded``."""
         message = msg("Moment {what} ({doing}).", what=what, doing=self.doing)
@@ -63,22 +72,22 @@ class Call:
         unsure = msg("Moment {what} ({doing}), so it's unclear whether it was saved.", what=what, doing=self.doing)
         return OutcomeUnknownError(
             unsure,
-            error_code="moment_uncertain" if error.error_code == _UNAVAILABLE else error.error_code,
+            error_code=MOMENT_UNCERTAIN if error.error_code == MOMENT_UNAVAILABLE else error.error_code,
             otherwise=error if responded else None,
         )
 
     def held_back(self) -> SyncError:
         """Return the error for a call that was not made, because Moment responds to no connection."""
         silent = msg("Moment isn't responding to any connection right now ({doing}).", doing=self.doing)
-        return HeldBackError(silent, error_code=_UNAVAILABLE)
+        return HeldBackError(silent, error_code=MOMENT_UNAVAILABLE)
 
     def connection_failed(self, error: requests.RequestException) -> SyncError:
         if not was_sent(error):
             return UnavailableError(
-                msg("Couldn't reach Moment ({doing}).", doing=self.doing), error_code=_UNAVAILABLE
+                msg("Couldn't reach Moment ({doing}).", doing=self.doing), error_code=MOMENT_UNAVAILABLE
             )
         if isinstance(error, requests.Timeout):
-            return self.unusable_response(msg("didn't respond in time"), responded=False, error_code="too_slow")
+            return self.unusable_response(msg("didn't respond in time"), responded=False, error_code=TOO_SLOW)
         return self.unusable_response(msg("closed the connection"), responded=False)
 
     def error_status(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
@@ -87,18 +96,15 @@ class Call:
                 return MisconfiguredError(
                     msg("Moment rejects the API key for company {company}.", company=self.company),
                     error_code=MOMENT_KEY,
-                    remedy=msg(
-                        "Create a new API key in Moment and enter it in the connection's settings. Keys expire "
-                        "after at most two years."
-                    ),
+                    remedy=ERROR_CODES[MOMENT_KEY].remedy,
                 )
             case status if status in _RETRYABLE:
                 pause = msg("Moment asked us to wait ({doing}).", doing=self.doing)
-                return UnavailableError(pause, error_code=_UNAVAILABLE, retry_after=wait_asked_for(headers))
+                return UnavailableError(pause, error_code=MOMENT_UNAVAILABLE, retry_after=wait_asked_for(headers))
             case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 reason = _message_of(body) or msg("status {status}", status=status)
                 refused = msg("Moment rejected this ({doing}): {said}", doing=self.doing, said=reason)
-                return RejectedError(refused, error_code="moment_refused")
+                return RejectedError(refused, error_code=MOMENT_REFUSED)
             case _:
                 return self.unusable_response(
                     msg("responded with status {status}", status=status), retry_after=wait_asked_for(headers)
@@ -106,7 +112,7 @@ class Call:
 
     def record_gone(self) -> SyncError:
         gone = msg("This record no longer exists in Moment ({doing}).", doing=self.doing)
-        return RejectedError(gone, error_code="moment_gone")
+        return RejectedError(gone, error_code=MOMENT_GONE)
 
     def not_included(self, includes: str) -> SyncError:
         """Return the error if a record can be read, but not with these fields included."""
@@ -121,7 +127,7 @@ class Call:
         return MisconfiguredError(
             msg("Company {company} doesn't exist in Moment.", company=self.company),
             error_code=MOMENT_COMPANY,
-            remedy=msg("Correct the Moment company id in the connection's settings."),
+            remedy=ERROR_CODES[MOMENT_COMPANY].remedy,
         )
 
 

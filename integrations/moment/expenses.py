@@ -16,7 +16,8 @@ from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.invoices import MAX_DAYS_AHEAD
 from models.connections.settings import ConnectionSettings
-from sync.error_codes.names import INVOICED
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import ACTIVITY, INVOICED
 from sync.errors import RejectedError
 from sync.money import NOK
 from sync.records import ExistingExpense, ExpenseDraft
@@ -50,7 +51,7 @@ class ExpenseGateway:
         named = [
             values
             for values in self._client.matching(ACTIVITIES, "projectId", project_id)
-            if _folded(str(values.get("name"))) == _folded(name)
+            if _fold(str(values.get("name"))) == _fold(name)
         ]
         for values in named:
             if values.get("projectExtensionState") != CLOSED:
@@ -59,7 +60,7 @@ class ExpenseGateway:
             project = self._project_name(project_id)
             raise RejectedError(
                 msg("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
-                error_code="activity",
+                error_code=ACTIVITY,
                 remedy=msg(
                     "Open the activity “{name}” of {project} in Moment, or create another one with that name.",
                     name=name,
@@ -73,7 +74,7 @@ class ExpenseGateway:
         filtered = self._client.pages(ACTIVITIES, {"name": name})
         first = islice(self._client.pages(ACTIVITIES), MAX_ACTIVITIES_READ)
         return any(
-            _folded(str(values.get("name"))) == _folded(name) and values.get("projectExtensionState") != CLOSED
+            _fold(str(values.get("name"))) == _fold(name) and values.get("projectExtensionState") != CLOSED
             for values in chain(filtered, first)
         )
 
@@ -107,12 +108,12 @@ class ExpenseGateway:
         with self._explaining_if_invoiced(expense_id):
             return self._client.delete(_path(expense_id))
 
-    def attachments(self, expense_id: str) -> Sequence[str] | None:
+    def document_names(self, expense_id: str) -> Sequence[str] | None:
         files = self._client.sublist(f"{_path(expense_id)}/attachments")
         return None if files is None else [str(file.get("name") or "") for file in files]
 
-    def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
-        """Upload a file; characters that no header can hold are replaced (see :class:`Upload`)."""
+    def upload_document(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
+        """Upload a document. Characters that no header can hold are replaced (see :class:`Upload`)."""
         with self._explaining_if_invoiced(expense_id):
             file = Upload(content, name=name, media_type=media_type)
             self._client.upload(f"{_path(expense_id)}/attachments", file)
@@ -123,7 +124,7 @@ class ExpenseGateway:
         except RejectedError as refusal:
             raise RejectedError(
                 refusal.message,
-                error_code="activity",
+                error_code=ACTIVITY,
                 remedy=msg(
                     "Create an activity called “{name}” in {project} in Moment.",
                     name=name,
@@ -147,7 +148,7 @@ class ExpenseGateway:
             raise RejectedError(
                 msg("The expense has been invoiced in Moment and can no longer be changed."),
                 error_code=INVOICED,
-                remedy=msg("Correct it manually where it was invoiced."),
+                remedy=ERROR_CODES[INVOICED].remedy,
             ) from refusal
 
 
@@ -217,5 +218,5 @@ def _reference(record_id: str) -> int | str:
     return int(record_id) if record_id.isdecimal() else record_id
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return name.strip().casefold()

@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 
 from i18n.messages import Message, joined, msg
 from integrations.moment.field_labels import FIELD_LABELS
+from sync.error_codes.names import MOMENT_VALUE
 from sync.errors import RejectedError
 from sync.rules.normalization import clean
 
@@ -49,7 +50,7 @@ class Fields:
             where = joined(self.part, where, between=", ")
         return RejectedError(
             msg("{problem} ({where}).", problem=problem, where=where),
-            error_code="moment_value",
+            error_code=MOMENT_VALUE,
             remedy=self.remedy,
         )
 

@@ -75,7 +75,9 @@ class MomentGateway(ExpenseGateway):
     def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
         """Read the list of invoices page by page, and filter by date here."""
         since = {"lastModifiedDateFrom": f"{first - MAX_DAYS_AHEAD:%Y-%m-%d}"}
-        rows = invoices.dated(self._client.pages(RESOURCES[EntityType.INVOICE], since), first=first, last=last)
+        rows = invoices.keep_dated(
+            self._client.pages(RESOURCES[EntityType.INVOICE], since), first=first, last=last
+        )
         for values in rows:
             whole = values if "invoiceLines" in values else self._values(EntityType.INVOICE, str(values["id"]))
             if whole is not None and invoices.is_finalized(whole):

@@ -66,14 +66,14 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
         raise refusal.replace(invoice=_readable(values)) from refusal
 
 
-def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> Iterator[Mapping[str, object]]:
+def keep_dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> Iterator[Mapping[str, object]]:
     """Yield the finalized invoices of these days or without a readable date, each once in a changing list."""
     seen = set()
     for values in rows:
         invoice_id = record_id(values.get("id"))
         if invoice_id and invoice_id not in seen and is_finalized(values):
             seen.add(invoice_id)
-            if first <= (_known(Fields.day, values, "invoiceDate") or first) <= last:
+            if first <= (_read_or_none(Fields.day, values, "invoiceDate") or first) <= last:
                 yield values
 
 
@@ -92,18 +92,18 @@ def _readable(values: Mapping[str, object]) -> Invoice:
     """Read the readable fields of an invoice, without lines; an unreadable date becomes ``date.min``."""
     return Invoice(
         id=record_id(values.get("id")),
-        number=_known(Fields.whole, values, "invoiceNumber"),
-        day=_known(Fields.day, values, "invoiceDate") or date.min,
-        due=_known(Fields.day, values, "dueDate"),
-        total=_known(Fields.money, values, "totalAmountInclVat") or Decimal(0),
+        number=_read_or_none(Fields.whole, values, "invoiceNumber"),
+        day=_read_or_none(Fields.day, values, "invoiceDate") or date.min,
+        due=_read_or_none(Fields.day, values, "dueDate"),
+        total=_read_or_none(Fields.money, values, "totalAmountInclVat") or Decimal(0),
         lines=(),
-        customer_id=_known(Fields.key, values, "customerId") or "",
+        customer_id=_read_or_none(Fields.key, values, "customerId") or "",
         export_status=EXPORT_STATUSES.get(str(values.get("exportState")), ExportStatus.TO_TRANSFER),
-        currency=(_known(Fields.text, values, "currencyCode") or NOK).upper(),
+        currency=(_read_or_none(Fields.text, values, "currencyCode") or NOK).upper(),
     )
 
 
-def _known(read: Callable[[Fields, str], T | None], values: Mapping[str, object], name: str) -> T | None:
+def _read_or_none(read: Callable[[Fields, str], T | None], values: Mapping[str, object], name: str) -> T | None:
     try:
         return read(Fields(values, _REMEDY, record=values.get("id")), name)
     except RejectedError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from i18n.messages import msg
 from integrations.moment.error_mapping import Call
 from integrations.moment.fields import record_id as id_of
+from sync.error_codes.names import INCOMPLETE_LIST, TOO_MANY_PAGES, TOO_MANY_ROWS
 from sync.errors import ResponseTooLargeError
 
 Values = Mapping[str, object]
@@ -153,7 +154,7 @@ class ListReader:
             raise self._call.unusable_response(msg("responded with something other than a list"))
         if len(rows) > MAX_ROWS:
             raise self._call.too_large(
-                msg("sent more than {count} rows", count=MAX_ROWS), error_code="too_many_rows"
+                msg("sent more than {count} rows", count=MAX_ROWS), error_code=TOO_MANY_ROWS
             )
         return rows
 
@@ -168,7 +169,7 @@ class ListReader:
     def _check_length(self, page: _Page, idle: int) -> None:
         if idle == _MAX_IDLE_PAGES or max(page.total_pages, page.index + 1) * page.size > MAX_ROWS:
             raise self._call.too_large(
-                msg("claims its list has {count} pages", count=page.total_pages), error_code="too_many_pages"
+                msg("claims its list has {count} pages", count=page.total_pages), error_code=TOO_MANY_PAGES
             )
 
     def _wrong_page(self) -> Exception:
@@ -177,7 +178,7 @@ class ListReader:
     def _incomplete(self, returned: int, elements: int) -> Exception:
         return self._call.unusable_response(
             msg("returned {told} of the {count} rows in its list", told=returned, count=elements),
-            error_code="incomplete_list",
+            error_code=INCOMPLETE_LIST,
         )
 
 

@@ -74,7 +74,7 @@ class ReceiverClient:
         )
 
 
-def signed(secrets: Sequence[str], *, message_id: str, at: datetime, body: str) -> dict[str, str]:
+def sign(secrets: Sequence[str], *, message_id: str, at: datetime, body: str) -> dict[str, str]:
     """Return the headers of a message: its id, the time (UTC), and a signature by each secret."""
     signatures = [Webhook(secret).sign(message_id, at, body) for secret in secrets]
     return {

@@ -16,6 +16,8 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import CachedReader, Session
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import FISCAL_YEAR_DATES, VOUCHER_TYPE_MISSING
 from sync.errors import MisconfiguredError
 from sync.records import FiscalYear, SetupPart, VatCode, year_name
 
@@ -120,11 +122,8 @@ class AccountingSetup(CachedReader):
         if any(not year.IsLocked for year in years if year not in dated):
             raise MisconfiguredError(
                 msg("24SevenOffice has an open fiscal year without its first or its last day."),
-                error_code="fiscal_year_dates",
-                remedy=msg(
-                    "Enter the first and the last day of each fiscal year in 24SevenOffice, then resume the "
-                    "connection."
-                ),
+                error_code=FISCAL_YEAR_DATES,
+                remedy=ERROR_CODES[FISCAL_YEAR_DATES].remedy,
             )
         return [
             FiscalYear(starts=day_of(year.StartingDate), ends=_last_day(year.EndingDate), locked=year.IsLocked)
@@ -155,7 +154,7 @@ class AccountingSetup(CachedReader):
         if not found:
             raise MisconfiguredError(
                 msg("24SevenOffice has no voucher type for outgoing invoices."),
-                error_code="voucher_type_missing",
+                error_code=VOUCHER_TYPE_MISSING,
                 remedy=msg("Set up the type “Utgående faktura” in 24SevenOffice."),
             )
         plain = min(found, key=lambda each: len(each.Title))

@@ -21,8 +21,9 @@ from i18n.formatting import OSLO
 from i18n.messages import msg
 from integrations.remote_clock import wait_asked_for
 from integrations.twentyfour import budget_scripts as scripts
-from integrations.twentyfour.error_mapping import QUARANTINE
+from integrations.twentyfour.error_mapping import QUARANTINE_MESSAGE
 from integrations.twentyfour.instants import instant_of
+from sync.error_codes.names import BUDGET, QUARANTINE, REDIS, SHARE, TOO_MANY_REQUESTS
 from sync.errors import RateLimitedError, UnavailableError
 
 MAX_WAIT = timedelta(seconds=5)  # for a slot; waiting is cheaper than retrying
@@ -174,7 +175,7 @@ class Budget:
 
     def record_quarantine(self, message: str) -> timedelta | None:
         """Follow a fault that says when a quarantine ends; return None if the message is about something else."""
-        match = re.search(QUARANTINE, message, re.IGNORECASE)
+        match = re.search(QUARANTINE_MESSAGE, message, re.IGNORECASE)
         return self.block(self._until(match["end"].rstrip(" ."))) if match else None
 
     def block(self, wait: timedelta, *, why: int = scripts.BLOCKED_BY_REMOTE) -> timedelta:
@@ -193,26 +194,26 @@ class Budget:
         try:
             decision, milliseconds = self._take(keys=keys, args=[self._milliseconds(), *self._hour(), *rest])
         except RedisError as error:
-            raise UnavailableError(msg("The API quota in Redis can't be reached."), error_code="redis") from error
+            raise UnavailableError(msg("The API quota in Redis can't be reached."), error_code=REDIS) from error
         return decision, milliseconds * MILLISECOND
 
     def _refusal(self, decision: int, wait: timedelta) -> RateLimitedError:
         until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # rounded up
         if decision == scripts.BLOCKED_BY_REMOTE:
             message = msg("24SevenOffice accepts no more requests until {time}.", time=until)
-            return RateLimitedError(message, error_code="quarantine", retry_after=wait)
+            return RateLimitedError(message, error_code=QUARANTINE, retry_after=wait)
         if decision == scripts.QUEUE_TOO_LONG:
             message = msg("Too many requests to 24SevenOffice are queued right now.")
-            return RateLimitedError(message, error_code="too_many_requests", retry_after=wait)
+            return RateLimitedError(message, error_code=TOO_MANY_REQUESTS, retry_after=wait)
         if decision == scripts.SHARE_EXHAUSTED:
             message = msg(
                 "This connection has used its share of this hour's 24SevenOffice API quota. It continues at "
                 "{time}.",
                 time=until,
             )
-            return RateLimitedError(message, error_code="share", retry_after=wait)
+            return RateLimitedError(message, error_code=SHARE, retry_after=wait)
         message = msg("This hour's 24SevenOffice API quota is used up. Syncing continues at {time}.", time=until)
-        return RateLimitedError(message, error_code="budget", retry_after=wait)
+        return RateLimitedError(message, error_code=BUDGET, retry_after=wait)
 
     def _hour(self) -> tuple[int, int]:
         """Return the limit of an hour and the reserved part of it."""

@@ -18,11 +18,12 @@ from integrations.twentyfour import error_mapping
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import instant_of, without_zone
 from integrations.twentyfour.session import CachedReader, Session
+from sync.error_codes.names import NO_NUMBER, TOO_MANY_PAGES, UNREADABLE
 from sync.errors import OutcomeUnknownError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 from sync.rules.identity_numbers import holds_identity_number
 
-MAX_NAME_LENGTH = 200  # of a cached name; 24SevenOffice accepts half as many characters
+MAX_CACHED_LENGTH = 200  # of a cached text; 24SevenOffice accepts half as many characters of a name
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MATCHING_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 KEPT_PROPERTIES = ("Id", "Type", "EmailAddresses", "PhoneNumbers", "Addresses", "Country")
@@ -60,7 +61,7 @@ def read(session: Session, number: int) -> Company | None:
     return next((each for each in _search(session, CompanyId=number) if each.number == number), None)
 
 
-def detailed(session: Session, numbers: Sequence[int]) -> list[Company]:
+def read_details(session: Session, numbers: Sequence[int]) -> list[Company]:
     """Return the customers and suppliers with these numbers, with all data for matching (GetCompanies)."""
     return _search(session, MATCHING_PROPERTIES, CompanyIds={"int": list(numbers)})
 
@@ -141,7 +142,7 @@ class CustomerIndex(CachedReader):
         for page in self._pages(since):
             items = {item.CompanyId: item for item in (page.Items.SyncCompany if page.Items else ())}
             outdated = [number for number, item in items.items() if not _is_current(item, cached.get(number))]
-            companies = {each.number: each for each in detailed(self._session, outdated)} if outdated else {}
+            companies = {each.number: each for each in read_details(self._session, outdated)} if outdated else {}
             for number, item in items.items():
                 company = companies.get(number) or (cached[number].company if number in cached else None)
                 if company:
@@ -154,7 +155,7 @@ class CustomerIndex(CachedReader):
         if page.TotalPages > MAX_PAGES:
             raise ResponseTooLargeError(
                 msg("24SevenOffice claims to have {count} pages of customers.", count=page.TotalPages),
-                error_code="too_many_pages",
+                error_code=TOO_MANY_PAGES,
             )
         yield page
         for number in range(page.CurrentPage + 1, page.CurrentPage + page.TotalPages):
@@ -162,7 +163,7 @@ class CustomerIndex(CachedReader):
             if page.CurrentPage != number:
                 raise UnavailableError(
                     msg("24SevenOffice responded with a different page of customers than requested."),
-                    error_code="unreadable",
+                    error_code=UNREADABLE,
                 )
             yield page
 
@@ -191,7 +192,7 @@ def _existing(session: Session, numbers: Sequence[int]) -> dict[int, SoapValue]:
     return {company.Id: company for company in found}
 
 
-def _merged(existing: SoapValue, name: str, sent: Mapping[str, Any]) -> dict[str, Any] | None:
+def _merge(existing: SoapValue, name: str, sent: Mapping[str, Any]) -> dict[str, Any] | None:
     """Merge the values to send, use by use, into those that a customer has."""
     values = serialize_object(getattr(existing, name, None), target_cls=dict) or {}
     return {**{use: each for use, each in values.items() if each}, **sent} or None
@@ -207,7 +208,7 @@ def _company(draft: CompanyDraft, existing: SoapValue) -> dict[str, Any]:
         "ExternalId": draft.moment_id,
         "OrganizationNumber": draft.organization_number or None,
         "Name": draft.name,
-        "EmailAddresses": _merged(existing, "EmailAddresses", sent),
+        "EmailAddresses": _merge(existing, "EmailAddresses", sent),
         "Type": type_,
         **_details(draft.details or CustomerDetails(), existing, phone_use=main_use),
     }
@@ -226,8 +227,8 @@ def _details(details: CustomerDetails, existing: SoapValue, *, phone_use: str) -
     addresses = {each.use.capitalize(): _address(each) for each in reversed(details.addresses)}
     phones = {phone_use: {"Value": details.phone}} if details.phone else {}
     return {
-        "Addresses": _merged(existing, "Addresses", addresses),
-        "PhoneNumbers": _merged(existing, "PhoneNumbers", phones),
+        "Addresses": _merge(existing, "Addresses", addresses),
+        "PhoneNumbers": _merge(existing, "PhoneNumbers", phones),
         "Country": details.country or getattr(existing, "Country", None) or None,
     }
 
@@ -245,10 +246,12 @@ def _first_address(addresses: SoapValue) -> Address | None:
     uses: tuple[Literal["post", "visit", "invoice", "delivery"], ...] = ("post", "visit", "invoice", "delivery")
     for use in uses:
         if found := getattr(addresses, use.capitalize(), None):
-            parts = [(each or "")[:MAX_NAME_LENGTH] for each in (found.Street, found.PostalCode, found.PostalArea)]
+            parts = [
+                (each or "")[:MAX_CACHED_LENGTH] for each in (found.Street, found.PostalCode, found.PostalArea)
+            ]
             if any(parts):
                 street, postal_code, city = parts
-                return Address(use, street, postal_code, city, (found.Country or "")[:MAX_NAME_LENGTH])
+                return Address(use, street, postal_code, city, (found.Country or "")[:MAX_CACHED_LENGTH])
     return None
 
 
@@ -266,7 +269,7 @@ def _number_or_error(result: SoapValue) -> int | SyncError:
         return error_mapping.error_of(line, saves=True)
     if result is None or not result.Id:
         return OutcomeUnknownError(
-            msg("24SevenOffice didn't report whether the customer was saved."), error_code="no_number"
+            msg("24SevenOffice didn't report whether the customer was saved."), error_code=NO_NUMBER
         )
     number: int = result.Id
     return number
@@ -285,7 +288,7 @@ def _search(session: Session, properties: Sequence[str] = PROPERTIES, **paramete
     return [
         Company(
             number=company.Id,
-            name=(company.Name or "")[:MAX_NAME_LENGTH],
+            name=(company.Name or "")[:MAX_CACHED_LENGTH],
             organization_number=_organization_number(company.OrganizationNumber or ""),
             moment_id=company.ExternalId or "",
             emails=tuple(dict.fromkeys(_emails_by_use(company.EmailAddresses).values())),

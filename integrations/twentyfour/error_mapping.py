@@ -10,12 +10,31 @@ from datetime import timedelta
 from typing import Any
 
 from i18n.messages import Message, msg
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
+    BANK_ACCOUNT,
+    DEPARTMENT_REQUIRED,
     FAULT,
     FISCAL_YEAR,
+    HTTP_ERROR,
     IDENTITY,
     IDENTITY_BLOCKED,
+    INVOICE_EXISTS,
+    NO_ANSWER,
+    NO_CONNECTION,
+    NOT_UNDERSTOOD,
+    PROJECT_REQUIRED,
+    QUARANTINE,
+    REFUSED,
+    SESSION,
+    SYSTEM_ERROR,
+    TOO_DEEP,
+    TOO_LARGE,
+    TOO_MANY_REQUESTS,
+    TOO_MANY_ROWS,
+    TOO_SLOW,
+    UNREADABLE,
     VAT_NOT_BALANCED,
     VAT_WITHOUT_BASE,
 )
@@ -61,7 +80,7 @@ MAX_TEXT_LENGTH = 1000
 ITS_OWN = r"^fault \S*: (.*[:.] )?"
 """The beginning of a message in 24SevenOffice's own words; text repeated from a record is in quotes."""
 
-QUARANTINE = (
+QUARANTINE_MESSAGE = (
     r"^(fault \S*: )?([\w.]+: )?(Limit exceeded by \d+\. Request is blocked\. )?Quarantine ends at (?P<end>.*)"
 )
 """It stops all connections, so its rule comes before other rules for faults."""
@@ -70,27 +89,27 @@ RULES = (
     Rule(
         r"^company \S*\.(DataBaseServer|Sql)Exception",  # with an Id beside it, the row may exist
         UnavailableError,
-        error_code="system_error",
+        error_code=SYSTEM_ERROR,
         message=msg("24SevenOffice has a technical problem"),
         open=True,
     ),
     Rule(
         r"^company ",
         RejectedError,
-        error_code="refused",
+        error_code=REFUSED,
         message=msg("24SevenOffice rejected the customer"),
         remedy=msg("Correct the customer in Moment."),
     ),
     Rule(
         rf"{ITS_OWN}(session is not authenticated|client is not authenticated on)|^result NotAuthenticated",
         SessionRefusedError,
-        error_code="session",
+        error_code=SESSION,
         message=msg("24SevenOffice rejected the session"),
     ),
     Rule(
-        QUARANTINE,
+        QUARANTINE_MESSAGE,
         RateLimitedError,
-        error_code="quarantine",
+        error_code=QUARANTINE,
         message=msg("24SevenOffice is temporarily blocking requests because there were too many"),
     ),
     Rule(
@@ -98,45 +117,40 @@ RULES = (
         MisconfiguredError,
         error_code=IDENTITY_BLOCKED,
         message=msg("The sign-in has no access to this 24SevenOffice client"),
-        remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
+        remedy=ERROR_CODES[IDENTITY_BLOCKED].remedy,
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
         MisconfiguredError,
         error_code=IDENTITY,
         message=msg("The sign-in doesn't include this 24SevenOffice client"),
-        remedy=msg("Load the available clients in the connection's settings and choose one."),
+        remedy=ERROR_CODES[IDENTITY].remedy,
     ),
     Rule(
         r"DepartmentIsRequired",
         RejectedError,
-        error_code="department_required",
+        error_code=DEPARTMENT_REQUIRED,
         message=msg("24SevenOffice requires a department"),
-        remedy=msg(
-            "Enter a department in the connection's settings, or turn off the requirement in 24SevenOffice for "
-            "projects and for the invoice accounts."
-        ),
+        remedy=ERROR_CODES[DEPARTMENT_REQUIRED].remedy,
     ),
     Rule(
         r"ProjectIsRequired",
         RejectedError,
-        error_code="project_required",
+        error_code=PROJECT_REQUIRED,
         message=msg("24SevenOffice requires a project"),
-        remedy=msg(
-            "Put the record on a project in Moment, or turn off the requirement for the account in 24SevenOffice."
-        ),
+        remedy=ERROR_CODES[PROJECT_REQUIRED].remedy,
     ),
     Rule(
         r"^fault \S*Client:|instance validation error",  # in SOAP 1.1, a fault of the sender: do not repeat
         RejectedError,
-        error_code="not_understood",
+        error_code=NOT_UNDERSTOOD,
         message=msg("24SevenOffice couldn't read the request"),
-        remedy=msg("Look for unusual characters or values in the record in Moment."),
+        remedy=ERROR_CODES[NOT_UNDERSTOOD].remedy,
     ),
     Rule(
         r"^result SystemError",
         UnavailableError,
-        error_code="system_error",
+        error_code=SYSTEM_ERROR,
         message=msg("24SevenOffice has a technical problem"),
         open=True,
     ),
@@ -145,7 +159,7 @@ RULES = (
         RejectedError,
         error_code=FISCAL_YEAR,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
+        remedy=ERROR_CODES[FISCAL_YEAR].remedy,
         open=True,
     ),
     Rule(
@@ -153,7 +167,7 @@ RULES = (
         RejectedError,
         error_code=ACCOUNT_UNKNOWN,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=msg("Open the account in 24SevenOffice or correct it where it is named, then retry."),
+        remedy=ERROR_CODES[ACCOUNT_UNKNOWN].remedy,
         open=True,
     ),
     Rule(
@@ -161,10 +175,7 @@ RULES = (
         RejectedError,
         error_code=VAT_NOT_BALANCED,
         message=msg("24SevenOffice expects the voucher's VAT on separate lines"),
-        remedy=msg(
-            "Choose the other option for Voucher VAT in the connection's settings. If it's already chosen, "
-            "compare the VAT code's rate in 24SevenOffice with the invoice's rate. Then retry."
-        ),
+        remedy=ERROR_CODES[VAT_NOT_BALANCED].remedy,
         open=True,
     ),
     Rule(
@@ -172,37 +183,31 @@ RULES = (
         RejectedError,
         error_code=VAT_WITHOUT_BASE,
         message=msg("24SevenOffice found VAT in the voucher without a base amount"),
-        remedy=msg(
-            "Make sure the account's VAT code has its own VAT account in 24SevenOffice, or choose the other "
-            "option for Voucher VAT in the connection's settings. Then retry."
-        ),
+        remedy=ERROR_CODES[VAT_WITHOUT_BASE].remedy,
         open=True,
     ),
     Rule(
         r"^result .*invoice ?already ?exists",
         RejectedError,
-        error_code="invoice_exists",
+        error_code=INVOICE_EXISTS,
         message=msg("24SevenOffice already has an invoice with this number"),
-        remedy=msg(
-            "Look for the invoice number in the customer ledger in 24SevenOffice. If it's this invoice, mark it "
-            "as resolved. Otherwise, post it manually."
-        ),
+        remedy=ERROR_CODES[INVOICE_EXISTS].remedy,
         open=True,
     ),
     Rule(
         r"^result .*customer ?mismatch ?bank ?account",
         RejectedError,
-        error_code="bank_account",
+        error_code=BANK_ACCOUNT,
         message=msg("24SevenOffice has another bank account on the customer"),
-        remedy=msg("Correct the bank account of the customer in 24SevenOffice, then retry."),
+        remedy=ERROR_CODES[BANK_ACCOUNT].remedy,
         open=True,
     ),
     Rule(
         r"^result ",
         RejectedError,
-        error_code="refused",
+        error_code=REFUSED,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=msg("Correct what it names, in Moment or in 24SevenOffice, then retry."),
+        remedy=ERROR_CODES[REFUSED].remedy,
         open=True,
     ),
     Rule(
@@ -215,75 +220,75 @@ RULES = (
     Rule(
         r"^http 429",
         RateLimitedError,
-        error_code="too_many_requests",
+        error_code=TOO_MANY_REQUESTS,
         message=msg("24SevenOffice gets too many requests right now"),
     ),
     Rule(
         r"^http 4",
         UnavailableError,
-        error_code="http_error",
+        error_code=HTTP_ERROR,
         message=msg("24SevenOffice didn't accept the request"),
     ),
     Rule(
         r"^http ",
         UnavailableError,
-        error_code="http_error",
+        error_code=HTTP_ERROR,
         message=msg("24SevenOffice has a technical problem"),
         open=True,
     ),
     Rule(
         r"^held back",
         HeldBackError,
-        error_code="no_connection",
+        error_code=NO_CONNECTION,
         message=msg("24SevenOffice isn't responding to any connection right now"),
     ),
-    Rule(r"^unsent", UnavailableError, error_code="no_connection", message=msg("24SevenOffice can't be reached")),
+    Rule(r"^unsent", UnavailableError, error_code=NO_CONNECTION, message=msg("24SevenOffice can't be reached")),
     Rule(
         r"^silent",
         UnavailableError,
-        error_code="no_answer",
+        error_code=NO_ANSWER,
         message=msg("24SevenOffice didn't respond"),
         open=True,
     ),
     Rule(
         r"^late",
         UnavailableError,
-        error_code="too_slow",
+        error_code=TOO_SLOW,
         message=msg("24SevenOffice didn't respond in time"),
         open=True,
     ),
     Rule(
         r"^too large",
         ResponseTooLargeError,
-        error_code="too_large",
+        error_code=TOO_LARGE,
         message=msg("24SevenOffice sent a response that is too large"),
         open=True,
     ),
     Rule(
         r"^too many",
         ResponseTooLargeError,
-        error_code="too_many_rows",
+        error_code=TOO_MANY_ROWS,
         message=msg("24SevenOffice sent a response with too many rows"),
         open=True,
     ),
     Rule(
         r"^too deep",
         UnavailableError,
-        error_code="too_deep",
+        error_code=TOO_DEEP,
         message=msg("24SevenOffice sent a response that is nested too deeply"),
         open=True,
     ),
     Rule(
         r"^multipart",
         UnavailableError,
-        error_code="unreadable",
+        error_code=UNREADABLE,
         message=msg("24SevenOffice sent a multi-part response, which the integration doesn't support"),
         open=True,
     ),
     Rule(
         r"^unreadable",
         UnavailableError,
-        error_code="unreadable",
+        error_code=UNREADABLE,
         message=msg("24SevenOffice sent an unreadable response"),
         open=True,
     ),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import BinaryIO, Self
 
 from integrations.shared_cache import SharedCache
-from integrations.twentyfour import attachments, customers, projects
+from integrations.twentyfour import customers, documents, projects
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.ledger import LedgerGateway
@@ -29,8 +29,8 @@ from sync.records import (
     SetupPart,
     VatCode,
     Voucher,
-    VoucherFile,
-    VoucherFiles,
+    VoucherDocument,
+    VoucherDocuments,
 )
 
 
@@ -101,7 +101,7 @@ class TwentyFourGateway(LedgerGateway):
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
         """Return which of these customers exist, and remove missing ones from the customer index."""
-        found = {company.number for company in customers.detailed(self._session, list(numbers))}
+        found = {company.number for company in customers.read_details(self._session, list(numbers))}
         self._customers.drop(set(numbers) - found)
         return found
 
@@ -140,14 +140,16 @@ class TwentyFourGateway(LedgerGateway):
             self._session, vouchers, year=year, voucher_type=voucher_type, posting=self._settings.posting
         )
 
-    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
-        return attachments.of_stamps(self._session, stamps)
+    def documents_of(self, stamps: Collection[int]) -> Mapping[int, VoucherDocuments]:
+        return documents.of_stamps(self._session, stamps)
 
-    def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
+    def open_document(
+        self, document: VoucherDocument, *, renew_lease: Callable[[], None]
+    ) -> AbstractContextManager[BinaryIO]:
         shared = self._client.shared_values
         if "chunk" not in shared:
-            shared["chunk"] = attachments.chunk_size(self._session)
-        return attachments.fetched(self._session, file, chunk=shared["chunk"], renew_lease=renew_lease)
+            shared["chunk"] = documents.chunk_size(self._session)
+        return documents.open_document(self._session, document, chunk=shared["chunk"], renew_lease=renew_lease)
 
     def forget(self, *parts: SetupPart) -> None:
         self._setup.forget(*(parts or tuple(SetupPart)))

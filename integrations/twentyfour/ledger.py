@@ -13,6 +13,8 @@ from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import NO_AMOUNT, NO_DATE
 from sync.errors import RejectedError, ResponseTooLargeError, naming_record
 from sync.money import NOK, to_ore
 from sync.records import BookedVouchers, LedgerLine, is_partial
@@ -34,12 +36,12 @@ class LedgerGateway:
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         year = self._setup.year_of(day)
-        return list(map(_ledger_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
+        return list(map(_ledger_line, self._read_dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         """Read outgoing invoices of any source (S32), costs if accounts are given, and numbered lines at once."""
         vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
-        for line in self._between(first, last):
+        for line in self._read_days(first, last):
             vouchers[self._voucher_of(line)].append(_ledger_line(line))
         return BookedVouchers(
             sales=[line for lines in vouchers.values() if self._is_outgoing(lines) for line in lines],
@@ -67,7 +69,7 @@ class LedgerGateway:
         name, type_, number = voucher.split("-")
         year = self._setup.year_named(name)
         span = {"TransactionNoStart": int(number), "TransactionNoEnd": int(number)}
-        lines = self._dated(year.starts, year.ends, **span, TransactionTypeId=int(type_))
+        lines = self._read_dated(year.starts, year.ends, **span, TransactionTypeId=int(type_))
         return list(map(_ledger_line, lines))
 
     def voucher_name(self, day: date, *, type_: int, number: int) -> str:
@@ -85,23 +87,23 @@ class LedgerGateway:
             self._settings.receivables_account in accounts and not accounts.isdisjoint(REVENUE_ACCOUNTS)
         )
 
-    def _between(self, first: date, last: date) -> Iterator[SoapValue]:
+    def _read_days(self, first: date, last: date) -> Iterator[SoapValue]:
         """Yield the lines of these days, with a call for each month, or half of it if a response is too large."""
         while first <= last:
             end = min(last, first.replace(day=monthrange(first.year, first.month)[1]))
-            yield from self._halved(first, end)
+            yield from self._read_halving(first, end)
             first = end + timedelta(days=1)
 
-    def _halved(self, first: date, last: date) -> Sequence[SoapValue]:
+    def _read_halving(self, first: date, last: date) -> Sequence[SoapValue]:
         try:
-            return self._dated(first, last)
+            return self._read_dated(first, last)
         except ResponseTooLargeError:
             if first == last:
                 raise
         middle = first + (last - first) // 2
-        return [*self._halved(first, middle), *self._halved(middle + timedelta(days=1), last)]
+        return [*self._read_halving(first, middle), *self._read_halving(middle + timedelta(days=1), last)]
 
-    def _dated(self, first: date, last: date, **parameters: str | int) -> Sequence[SoapValue]:
+    def _read_dated(self, first: date, last: date, **parameters: str | int) -> Sequence[SoapValue]:
         start, end = datetime.combine(first, time()), datetime.combine(last, END_OF_DAY)
         return self._search("EntryDate", start, end, **parameters)
 
@@ -146,8 +148,8 @@ def _day(line: SoapValue) -> date:
             number=line.TransactionNo or 0,
             account=line.AccountNo or 0,
         ),
-        error_code="no_date",
-        remedy=msg("Check the voucher in 24SevenOffice, and retry once all lines have a date."),
+        error_code=NO_DATE,
+        remedy=ERROR_CODES[NO_DATE].remedy,
     )
 
 
@@ -162,8 +164,8 @@ def _amount(line: SoapValue) -> int:
                     number=number,
                     account=line.AccountNo or 0,
                 ),
-                error_code="no_amount",
-                remedy=msg("Check the voucher in 24SevenOffice, and retry once all lines have an amount."),
+                error_code=NO_AMOUNT,
+                remedy=ERROR_CODES[NO_AMOUNT].remedy,
             )
         return to_ore(line.Amount)
 

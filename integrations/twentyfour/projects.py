@@ -12,7 +12,8 @@ from cachetools import TTLCache
 from i18n.messages import msg
 from integrations.twentyfour.session import CachedReader, Session
 from models.connections.settings import WHOLE_NUMBERS, ClientIdField
-from sync.error_codes.names import PROJECT_NUMBER
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import CLIENT_ID, PROJECT_NUMBER
 from sync.errors import MisconfiguredError, RejectedError
 from sync.records import ExistingProject, ProjectDraft
 
@@ -133,8 +134,8 @@ def _client_id(client_id: str, field: ClientIdField) -> str | int | None:
             client_id=client_id,
             field=field,
         ),
-        error_code="client_id",
-        remedy=msg("Correct the client id or choose another field for it in the connection's settings."),
+        error_code=CLIENT_ID,
+        remedy=ERROR_CODES[CLIENT_ID].remedy,
     )
 
 

@@ -16,6 +16,7 @@ from zeep import Plugin
 from zeep.xsd import ComplexType
 
 from integrations.twentyfour.error_mapping import UnreadableError
+from sync.error_codes.names import TOO_MANY_WARNINGS
 
 log = structlog.get_logger()
 
@@ -26,7 +27,7 @@ ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 MAX_WARNINGS_PER_DAY = 20
 DAY = 24 * 3600.0  # seconds
-MAX_NAME_LENGTH = 100
+MAX_ELEMENT_LENGTH = 100
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 MAX_TEXT_LENGTH = 4000  # of a field; the longest in 24SevenOffice has a few hundred
 NOT_SET = {
@@ -92,7 +93,7 @@ class SchemaDrift(Plugin):
             raise UnreadableError(f"{name} is nil")
 
     def _report(self, node: etree._Element, tag: object, operation: str) -> None:
-        name = str(tag).rpartition("}")[2][:MAX_NAME_LENGTH]
+        name = str(tag).rpartition("}")[2][:MAX_ELEMENT_LENGTH]
         drift = (operation, f"{etree.QName(node).localname}/{name}")
         if drift not in self._reported and self._may_warn(operation):
             self._reported.add(drift)
@@ -105,7 +106,7 @@ class SchemaDrift(Plugin):
             self._day, self._warnings = now, 0
         self._warnings += 1
         if self._warnings == MAX_WARNINGS_PER_DAY + 1:
-            log.warning("schema_drift_goes_on", operation=operation, error_code="too_many_warnings")
+            log.warning("schema_drift_goes_on", operation=operation, error_code=TOO_MANY_WARNINGS)
         return self._warnings <= MAX_WARNINGS_PER_DAY
 
 

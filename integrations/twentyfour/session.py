@@ -24,7 +24,8 @@ from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
 from sync.engine.erp_client import choose_identity
-from sync.error_codes.names import LOGIN_REFUSED, SESSION_REFUSED
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import LOGIN_REFUSED, REDIS, SESSION_REFUSED, UNREADABLE
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
 
@@ -46,12 +47,13 @@ class Login:
 
 
 @contextmanager
-def _redis_needed() -> Iterator[None]:
+def _requiring_redis() -> Iterator[None]:
+    """Raise UnavailableError if Redis fails inside."""
     try:
         yield
     except RedisError as error:
         raise UnavailableError(
-            msg("The 24SevenOffice sessions in Redis can't be reached."), error_code="redis"
+            msg("The 24SevenOffice sessions in Redis can't be reached."), error_code=REDIS
         ) from error
 
 
@@ -69,7 +71,7 @@ class SessionStore:
     def name_of(self, *credentials: str) -> str:
         return f"{PREFIX}:{self._vault.keyed_hash(*credentials)}"
 
-    @_redis_needed()
+    @_requiring_redis()
     def get(self, name: str) -> str:
         """Return a session id, empty if there is none."""
         stored = self._redis.get(name)
@@ -78,12 +80,12 @@ class SessionStore:
         except InvalidToken:
             return ""  # there is none, or it is encrypted with a key that was removed
 
-    @_redis_needed()
+    @_requiring_redis()
     def put(self, name: str, value: str) -> None:
         """Store a session id, or another value, encrypted."""
         self._redis.set(name, self._vault.encrypt(value, PREFIX, name), ex=SESSION_SECONDS)
 
-    @_redis_needed()
+    @_requiring_redis()
     def renew(self, name: str, *, expired: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:
         """Replace the refused session id ``expired``, "" for none, by another worker's if that was faster.
 
@@ -104,7 +106,7 @@ class SessionStore:
     @contextmanager
     def remembering_refusal(self, name: str) -> Iterator[None]:
         """Guard a login. Raises the previous error if the login, by its name, was refused recently."""
-        self._raise_remembered(name)
+        self._raise_stored_refusal(name)
         try:
             yield
         except MisconfiguredError as error:
@@ -114,12 +116,12 @@ class SessionStore:
                 "remedy": as_json(error.remedy),
             }
             stored = self._vault.encrypt(json.dumps(values), PREFIX, _refusal(name))
-            with _redis_needed():
+            with _requiring_redis():
                 self._redis.set(_refusal(name), stored, ex=REFUSAL_SECONDS)
             raise
 
-    @_redis_needed()
-    def _raise_remembered(self, name: str) -> None:
+    @_requiring_redis()
+    def _raise_stored_refusal(self, name: str) -> None:
         stored, seconds = self._redis.get(_refusal(name)), self._redis.ttl(_refusal(name))
         try:
             encrypted = stored.decode() if isinstance(stored, bytes) else ""
@@ -133,7 +135,7 @@ class SessionStore:
         message, error_code = joined(from_json(values["message"]), again, between=" "), values["error_code"]
         raise MisconfiguredError(message, error_code=error_code, remedy=from_json(values["remedy"]))
 
-    @_redis_needed()
+    @_requiring_redis()
     def forget(self, name: str) -> None:
         """Delete a session and the refusal of its login, after a short wait for a login in progress."""
         with suppress(LockError), self._lock(name, wait=LOGIN_WAIT_SECONDS):
@@ -150,7 +152,7 @@ class SessionStore:
             self.put(_client(name), f"{session_id} {found}")
         return found
 
-    @_redis_needed()
+    @_requiring_redis()
     def forget_refusals(self, names: Sequence[str]) -> None:
         """Delete the refusals of logins that 24SevenOffice now accepts."""
         self._redis.delete(*map(_refusal, names))
@@ -209,7 +211,7 @@ class Session:
             raise MisconfiguredError(
                 msg("24SevenOffice accepts the sign-in but not the request. {said}", said=error.message),
                 error_code=SESSION_REFUSED,
-                remedy=msg("Make sure the user may use web services for this client in 24SevenOffice."),
+                remedy=ERROR_CODES[SESSION_REFUSED].remedy,
             ) from error
 
     def identities(self) -> Sequence[Identity]:
@@ -278,10 +280,10 @@ class Session:
             raise MisconfiguredError(
                 msg("24SevenOffice rejected the user name or password."),
                 error_code=LOGIN_REFUSED,
-                remedy=msg("Enter them again in the connection's settings."),
+                remedy=ERROR_CODES[LOGIN_REFUSED].remedy,
             )
         if not SESSION_ID.fullmatch(session_id):
-            raise UnavailableError(msg("24SevenOffice returned an unusable session."), error_code="unreadable")
+            raise UnavailableError(msg("24SevenOffice returned an unusable session."), error_code=UNREADABLE)
         return session_id
 
     def _authenticate(self, operation: str, **identity: str) -> SoapValue:

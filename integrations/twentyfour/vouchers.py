@@ -8,6 +8,8 @@ from typing import Any, Literal
 from i18n.messages import Day, msg
 from integrations.twentyfour.accounting_setup import VoucherType
 from integrations.twentyfour.session import Session
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import NO_VOUCHER_NUMBER
 from sync.errors import RejectedError
 from sync.records import NO_VAT_CODE, Entry, Voucher
 
@@ -31,7 +33,9 @@ def post(
         "Vouchers": {"Voucher": [_voucher(voucher, voucher_type) for voucher in vouchers]},
         "Sort": voucher_type.number,
         "Name": "Moment",
-        "BundleDirectAccounting": not any(voucher.splits_vat for voucher in vouchers),  # assumption S24
+        "BundleDirectAccounting": not any(
+            voucher.voucher_vat == "gross" for voucher in vouchers
+        ),  # assumption S24
     }
     bundles = {
         "Bundles": {"Bundle": [bundle]},
@@ -54,8 +58,8 @@ def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> in
                 day=Day(day),
                 number=number,
             ),
-            error_code="no_voucher_number",
-            remedy=msg("Make sure 24SevenOffice has the fiscal year and a number series for outgoing invoices."),
+            error_code=NO_VOUCHER_NUMBER,
+            remedy=ERROR_CODES[NO_VOUCHER_NUMBER].remedy,
         )
     return number
 

@@ -13,11 +13,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from i18n.messages import as_json, from_json, msg
+from models import uploaded_documents
 from models.admin import personal_data
 from models.admin.personal_data import REDACTED, Person, PersonalDataMatch
 from models.database import Database
 from models.enums import EntityType, Record
-from models.inbox import files, leases
+from models.inbox import leases
 from models.schema.audit_entries import add_entry, allow_erasure, allow_redaction
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.search_terms import search_terms
@@ -115,7 +116,7 @@ def _redact(database: Database, match: PersonalDataMatch, person: Person) -> Non
         elif match.column == "calls":
             _write(session, match, [_redacted(each, person) for each in match.value])
         elif match.table == "files":
-            _write(session, match, files.erased_name(match.value))
+            _write(session, match, uploaded_documents.erased_name(match.value))
         else:
             _write(session, match, person.redact(match.value))
 

@@ -329,8 +329,8 @@ class FormerLinkRow(Base):
     set_aside_at: Mapped[datetime]
 
 
-class FileRow(Base):
-    """This file of a voucher was uploaded to that expense in Moment, under this name."""
+class UploadedDocumentRow(Base):
+    """A voucher's document that was uploaded to an expense in Moment, and its name there."""
 
     __tablename__ = "files"
 

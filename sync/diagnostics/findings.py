@@ -23,10 +23,12 @@ from sync.error_codes.names import (
     LOGIN_REFUSED,
     MOMENT_COMPANY,
     MOMENT_KEY,
+    NO_VOUCHER_NUMBER,
     OTHER_CLIENT,
     SESSION_REFUSED,
     VAT_NOT_BALANCED,
     VAT_WITHOUT_BASE,
+    VOUCHER_TYPE_MISSING,
 )
 from sync.errors import SyncError, UnavailableError
 from sync.ports import InspectableErp, InspectableMoment
@@ -145,8 +147,8 @@ SETTING_OF = {
     IDENTITY_BLOCKED: "identity_id",
     OTHER_CLIENT: "identity_id",
     CLIENT_TAKEN: "identity_id",
-    "voucher_type_missing": "voucher_number",
-    "no_voucher_number": "voucher_number",
+    VOUCHER_TYPE_MISSING: "voucher_number",
+    NO_VOUCHER_NUMBER: "voucher_number",
     VAT_NOT_BALANCED: "voucher_vat",
     VAT_WITHOUT_BASE: "voucher_vat",
 }

@@ -1,4 +1,4 @@
-"""Exponential backoff: when a failed attempt is retried, and after how many failures a job needs attention."""
+"""The limits of a job: how long it waits before a retry, and after how many failures it needs attention."""
 
 import sys
 from collections.abc import Callable
@@ -30,8 +30,14 @@ OUTCOME_UNKNOWN = RetryPolicy(
 BROKEN_OFF = replace(UNAVAILABLE, min_delay=VERIFICATION_DELAY)
 CRASH = RetryPolicy(timedelta(seconds=20), factor=6, max_delay=timedelta(hours=1), max_attempts=3)
 
+MAX_FAILURES_ALONE = 5
+"""After this many outage-like failures, the record needs attention if other records of its lane still sync."""
+
 MAX_WORKER_CRASHES = 3
-"""Workers that may vanish at a record before it needs attention, because it may be the cause."""
+"""After this many crashes of workers on a record, it needs attention, because it may be the cause."""
+
+DEPENDENCY_TIMEOUT = timedelta(minutes=10)
+"""How long a job waits for another record before it checks that record itself, in case nothing woke it."""
 
 
 def policy_of(error: SyncError) -> RetryPolicy:

@@ -1,6 +1,5 @@
 """The context in which a flow works on the lease of one connection."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -18,12 +17,13 @@ from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError, Origin
 from models.inbox.questions import Candidate
 from models.schema.record_summary import RecordSummary
-from sync.error_codes.names import CUSTOMER_NUMBER, PROJECT_NUMBER, TAKEN
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import NO_CUSTOMER, TAKEN
 from sync.errors import DependencyPendingError, RejectedError, SyncError
 from sync.ports import Erp, Moment
 from sync.records import Customer, Project
-
-MAX_INT32 = 2**31 - 1
+from sync.rules.record_numbers import is_int32 as is_int32  # noqa: PLC0414 - web.pages.records imports it from here
+from sync.rules.record_numbers import whole_number
 
 ITSELF = msg("the integration")
 """The actor in the audit log for changes that the integration makes by itself."""
@@ -249,7 +249,7 @@ class SyncContext:
         """Return the number of a Moment customer. Raises DependencyPendingError, and RejectedError without one."""
         if not moment_id:
             raise RejectedError(
-                msg("The customer is missing."), error_code="no_customer", remedy=msg("Add a customer in Moment.")
+                msg("The customer is missing."), error_code=NO_CUSTOMER, remedy=ERROR_CODES[NO_CUSTOMER].remedy
             )
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self._customer)
 
@@ -311,32 +311,5 @@ def _taken_error(record: Record, remote_id: str) -> RejectedError:
             record=titled(record.entity_type, remote_id),
         ),
         error_code=TAKEN,
-        remedy=msg("Give one of the two in Moment another number."),
+        remedy=ERROR_CODES[TAKEN].remedy,
     )
-
-
-def whole_number(text: str, *, entity_type: EntityType) -> int:
-    """Return the number of a customer or project, an int32 above zero. Raises RejectedError for another text."""
-    if is_int32(text):
-        return int(text)
-    number = msg("The customer number") if entity_type is EntityType.CUSTOMER else msg("The project number")
-    problem = (
-        msg("{number} is “{text}”.", number=number, text=text[:40])
-        if text
-        else msg("{number} is missing.", number=number)
-    )
-    raise RejectedError(
-        msg("{problem} 24SevenOffice only takes whole numbers from 1 to {most}.", problem=problem, most=MAX_INT32),
-        error_code=CUSTOMER_NUMBER if entity_type is EntityType.CUSTOMER else PROJECT_NUMBER,
-        remedy=msg("Correct the number in Moment; it must be a whole number."),
-    )
-
-
-def is_int32(text: str) -> bool:
-    """Return whether a text is a whole number above zero that fits into 32 bits."""
-    return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_INT32)) and 0 < int(text) <= MAX_INT32
-
-
-def fingerprint(*values: object) -> str:
-    """Hash the values that are sent, so that a later change can be detected."""
-    return hashlib.sha256(repr(values).encode()).hexdigest()

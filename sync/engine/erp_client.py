@@ -10,6 +10,7 @@ from models.connections.repository import (
     UnknownConnectionError,
 )
 from models.connections.settings import ConnectionSettings
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import CLIENT_TAKEN, IDENTITY, IDENTITY_BLOCKED, LOGIN_REFUSED, OTHER_CLIENT
 from sync.errors import MisconfiguredError
 from sync.records import Identity
@@ -28,13 +29,13 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
         raise MisconfiguredError(
             msg("The sign-in is blocked for the chosen client in 24SevenOffice."),
             error_code=IDENTITY_BLOCKED,
-            remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
+            remedy=ERROR_CODES[IDENTITY_BLOCKED].remedy,
         )
     if not identities:  # every user has at least one, so this is the response to a wrong password
         raise MisconfiguredError(
             msg("24SevenOffice rejected the user name or password."),
             error_code=LOGIN_REFUSED,
-            remedy=msg("Enter them again in the connection's settings."),
+            remedy=ERROR_CODES[LOGIN_REFUSED].remedy,
         )
     if not usable:
         raise MisconfiguredError(
@@ -51,7 +52,7 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
         if chosen
         else msg("The user has access to {number} clients in 24SevenOffice, and none is selected.", number=number),
         error_code=IDENTITY,
-        remedy=msg("Load the available clients in the connection's settings and choose one."),
+        remedy=ERROR_CODES[IDENTITY].remedy,
     )
 
 
@@ -68,18 +69,13 @@ def verify_client(
                 "nothing was done there."
             ),
             error_code=OTHER_CLIENT,
-            remedy=msg(
-                "Enter credentials for the previous client in the connection's settings. If the new client is "
-                "correct, your system administrator must first set the links aside."
-            ),
+            remedy=ERROR_CODES[OTHER_CLIENT].remedy,
         ) from error
     except ClientTakenError as error:
         raise MisconfiguredError(
             msg("Another connection uses this 24SevenOffice client, so nothing was done there."),
             error_code=CLIENT_TAKEN,
-            remedy=msg(
-                "Enter credentials for another client, or ask your system administrator which connection to keep."
-            ),
+            remedy=ERROR_CODES[CLIENT_TAKEN].remedy,
         ) from error
     except UnknownConnectionError:
         return  # erased meanwhile

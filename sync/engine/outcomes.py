@@ -14,9 +14,10 @@ from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
 from models.inbox.transitions import AlertDue, JobEvent, JobSnapshot, alert_due
 from models.schema.record_summary import RecordSummary
-from sync.engine.backoff import delay, policy_of
+from sync.engine.backoff import DEPENDENCY_TIMEOUT, MAX_FAILURES_ALONE, delay, policy_of
 from sync.engine.call_log import RemoteCall
 from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import DEPENDENCY_DISMISSED, DEPENDENCY_GONE, FAILS_ALONE
 from sync.errors import (
     BrokenOffError,
     DependencyEndedError,
@@ -29,12 +30,6 @@ from sync.errors import (
     SyncError,
     UnavailableError,
 )
-
-DEPENDENCY_TIMEOUT = timedelta(minutes=10)
-"""How long a job waits for another record before it checks by itself, in case it is not woken."""
-
-MAX_FAILURES_ALONE = 5
-"""After this many outage-like failures, the record itself is at fault if other records still sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,10 +268,8 @@ def _failing_alone(
 def _fails_alone_error(error: SyncError) -> RejectedError:
     fails_alone = RejectedError(
         msg("{problem} Other records sync, so the cause is something about this record.", problem=error.message),
-        error_code="fails_alone",
-        remedy=msg(
-            "Compare the record with others in the system that doesn't respond for it, correct it and retry."
-        ),
+        error_code=FAILS_ALONE,
+        remedy=ERROR_CODES[FAILS_ALONE].remedy,
     )
     return fails_alone.replace(title=error.title, outcome_unknown=error.outcome_unknown)
 
@@ -315,7 +308,7 @@ def _ended_error(error: DependencyPendingError, dependency: Dependency) -> Depen
                 record=name,
                 why=dependency.dismissal_reason,
             ),
-            error_code="dependency_dismissed",
+            error_code=DEPENDENCY_DISMISSED,
             remedy=msg(
                 "Reopen and retry that record, and this one follows. Or enter this one manually and dismiss it "
                 "too."
@@ -325,11 +318,8 @@ def _ended_error(error: DependencyPendingError, dependency: Dependency) -> Depen
     else:
         ended = DependencyEndedError(
             msg("{record} must sync first but can't: {why}", record=name, why=dependency.message),
-            error_code="dependency_gone",
-            remedy=msg(
-                "Choose another one in Moment. A finalized invoice must be credited and reissued, or posted "
-                "manually."
-            ),
+            error_code=DEPENDENCY_GONE,
+            remedy=ERROR_CODES[DEPENDENCY_GONE].remedy,
             dependency=error.dependency,
         )
     return ended.replace(title=error.title)

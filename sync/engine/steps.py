@@ -30,10 +30,10 @@ class Steps:
     def raise_errors(self) -> None:
         """Raise the collected errors, if any, as one."""
         if self._errors:
-            raise _combined(self._errors)
+            raise _combine(self._errors)
 
 
-def _combined(errors: Sequence[SyncError]) -> SyncError:
+def _combine(errors: Sequence[SyncError]) -> SyncError:
     """Combine errors into one: one that is retried automatically comes before those that need a person."""
     error = min(errors, key=_rank).replace(outcome_unknown=any(each.outcome_unknown for each in errors))
     if isinstance(error, CONNECTION_ERRORS):

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from i18n.messages import msg
+from sync.error_codes.names import STOOD_STILL
 from sync.errors import UnavailableError
 
 LEASE_DIVISOR = 3
@@ -42,7 +43,7 @@ _enforced: ContextVar[WriteDeadline | None] = ContextVar("write_deadline", defau
 
 
 @contextmanager
-def enforced(deadline: WriteDeadline) -> Iterator[None]:
+def enforce(deadline: WriteDeadline) -> Iterator[None]:
     """Apply this deadline to writes that this thread sends inside; outside a lease there is none."""
     token = _enforced.set(deadline)
     try:
@@ -56,5 +57,5 @@ def check() -> None:
     deadline = _enforced.get()
     if deadline is not None and deadline.has_passed():
         raise UnavailableError(
-            msg("The integration was suspended for too long to send this."), error_code="stood_still"
+            msg("The integration was suspended for too long to send this."), error_code=STOOD_STILL
         )

@@ -79,12 +79,12 @@ SETTINGS_ERRORS = {
     "identity": ErrorCode(
         msg("The 24SevenOffice client is ambiguous"),
         msg("The user has access to several clients in 24SevenOffice, or not to the one in the settings."),
-        msg("Choose the client in the settings."),
+        msg("Load the available clients in the connection's settings and choose one."),
     ),
     "identity_blocked": ErrorCode(
         msg("The sign-in has no access to this client"),
         msg("The user is blocked or disabled for this client in 24SevenOffice."),
-        msg("Unblock it in 24SevenOffice, or choose another client in the settings."),
+        msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
     ),
     "other_client": ErrorCode(
         msg("The credentials lead to another client"),
@@ -93,8 +93,8 @@ SETTINGS_ERRORS = {
             "projects and vouchers there, so nothing was written."
         ),
         msg(
-            "Enter credentials for the previous client in the settings. If the new client is correct, your "
-            "system administrator must first set the links aside."
+            "Enter credentials for the previous client in the connection's settings. If the new client is "
+            "correct, your system administrator must first set the links aside."
         ),
     ),
     "client_taken": ErrorCode(
@@ -108,7 +108,7 @@ SETTINGS_ERRORS = {
     "client_id": ErrorCode(
         msg("The client id doesn't fit its field"),
         msg("The field that the settings choose for the client id takes whole numbers only."),
-        msg("Correct the client id, or choose another field for it in the settings."),
+        msg("Correct the client id or choose another field for it in the connection's settings."),
     ),
     "voucher_type_missing": ErrorCode(
         msg("24SevenOffice has no type for outgoing invoices"),
@@ -118,7 +118,7 @@ SETTINGS_ERRORS = {
     "mail_address": ErrorCode(
         msg("An email address doesn't exist"),
         msg("The mail server says the address doesn't exist, so the alert wasn't delivered."),
-        msg("Correct the alert recipients in the settings."),
+        msg("Correct the alert recipients in the connection's settings."),
     ),
 }
 

@@ -77,7 +77,8 @@ RECORD_ERRORS = {
         ),
         msg(
             "Credit the invoice in Moment and create a new one, or post it manually and mark it as resolved. If "
-            "its total is rounded to a whole krone, enter the account for rounding in the settings."
+            "its total is rounded to a whole krone, enter the account for rounding in the connection's "
+            "settings."
         ),
     ),
     "currency_rate": ErrorCode(
@@ -113,7 +114,10 @@ RECORD_ERRORS = {
             "A line of the invoice was charged with a VAT rate that the VAT code of its account in "
             "24SevenOffice doesn't have, so the ledger would show other VAT than the invoice."
         ),
-        msg("Name the right VAT code for the account in the settings, or correct the account in 24SevenOffice."),
+        msg(
+            "Name the right VAT code for the account in the connection's settings, or in Moment; or correct the "
+            "account in 24SevenOffice. Then retry."
+        ),
     ),
     "vat_account": ErrorCode(
         msg("The VAT code has no account for its VAT"),
@@ -121,7 +125,10 @@ RECORD_ERRORS = {
             "24SevenOffice has no account for the VAT of this VAT code, and vouchers have their VAT on "
             "separate lines."
         ),
-        msg("Set the account of the VAT code in 24SevenOffice, or name another VAT code for the revenue account."),
+        msg(
+            "Set the account of the VAT code in 24SevenOffice, or name another VAT code for the account in the "
+            "connection's settings. Then retry."
+        ),
     ),
     "vat_not_balanced": ErrorCode(
         msg("24SevenOffice reports missing VAT on the voucher"),
@@ -129,7 +136,10 @@ RECORD_ERRORS = {
             "Its VAT lines are missing or differ from what 24SevenOffice calculates for the VAT code (the warning "
             "vatisnotinbalance)."
         ),
-        msg("Choose the other option for Voucher VAT in the settings, or compare the rate of the VAT code."),
+        msg(
+            "Choose the other option for Voucher VAT in the connection's settings. If it's already chosen, "
+            "compare the VAT code's rate in 24SevenOffice with the invoice's rate. Then retry."
+        ),
     ),
     "vat_rounding": ErrorCode(
         msg("24SevenOffice doesn't accept rounded VAT"),
@@ -139,7 +149,7 @@ RECORD_ERRORS = {
         ),
         msg(
             "Post the invoice manually with the VAT shown on it, and mark it as resolved. Tell your system "
-            "administrator."
+            "administrator: more invoices may be rejected for it."
         ),
     ),
     "vat_without_base": ErrorCode(
@@ -148,7 +158,10 @@ RECORD_ERRORS = {
             "The voucher has VAT, but no line that the VAT was calculated from (the warning "
             "vatismissingfoundation)."
         ),
-        msg("Make sure each VAT code in 24SevenOffice has the account of its own VAT, then retry."),
+        msg(
+            "Make sure the account's VAT code has its own VAT account in 24SevenOffice, or choose the other "
+            "option for Voucher VAT in the connection's settings. Then retry."
+        ),
     ),
     "vat_differs": ErrorCode(
         msg("The ledger has different VAT for the voucher"),
@@ -168,7 +181,10 @@ RECORD_ERRORS = {
             "The customer already has an invoice with this number (invoicealreadyexists), but the ledger shows "
             "none that matches."
         ),
-        msg("Look for the number in the customer's ledger. If it is there, mark it as resolved, else post it."),
+        msg(
+            "Look for the invoice number in the customer ledger in 24SevenOffice. If it's this invoice, mark it "
+            "as resolved. Otherwise, post it manually."
+        ),
     ),
     "bank_account": ErrorCode(
         msg("24SevenOffice has another bank account on the customer"),
@@ -307,7 +323,10 @@ RECORD_ERRORS = {
             "The VAT lines of the supplier's voucher aren't what the rates of its VAT codes make of its costs, "
             "so it's unclear what a cost is with VAT."
         ),
-        msg("Correct the VAT of the voucher in 24SevenOffice. Its expenses are then imported automatically."),
+        msg(
+            "Correct the VAT of the voucher in 24SevenOffice, and its expenses are imported automatically. If "
+            "it is right as it is, enter them in Moment manually and mark this as resolved."
+        ),
     ),
     "voucher_gone": ErrorCode(
         msg("The voucher is no longer shown"),

@@ -9,23 +9,27 @@ from models.error_codes import GONE, WHICH_CUSTOMER
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
 from models.inbox.questions import CREATE_NEW, Candidate
-from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext, fingerprint
+from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
-from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME, NUMBER_KEPT
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
+from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails, fingerprint
 from sync.rules.identity_numbers import NATIONAL_ID
 from sync.rules.match_comparison import one_line
 from sync.rules.matching import CustomerMatcher, Match, is_business
-from sync.rules.normalization import clean, country_code, cut_warning, several_addresses_warning
+from sync.rules.normalization import (
+    MAX_CITY_LENGTH,
+    MAX_CUSTOMER_NAME_LENGTH,
+    MAX_POSTAL_CODE_LENGTH,
+    MAX_STREET_LENGTH,
+    clean,
+    country_code,
+    cut_warning,
+    several_addresses_warning,
+)
 from sync.rules.organization_numbers import organization_number, organization_number_warning
 from sync.rules.record_summaries import MAX_NUMBER_LENGTH, customer_summary
-
-MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
-MAX_STREET_LENGTH = 250
-MAX_POSTAL_CODE_LENGTH = 16
-"""Lengths in characters that 24SevenOffice accepts (S50)."""
-
 
 MAX_NAMES_SHOWN = 5
 """Candidates that a mail names; the page lists all of them."""
@@ -69,7 +73,7 @@ class Customers:
         """Read a customer and decide whether to save it. A number that Moment lacks is sent to it at once."""
         customer = self._context.moment.customer(job.record.id)
         if customer is None:
-            return self._deleted(job)
+            return self._release_deleted(job)
         self._context.set_summary(customer_summary(customer))
         with naming_record(title(customer)):
             draft = draft_of(customer, details=self._context.settings.customer_details == "always")
@@ -91,7 +95,7 @@ class Customers:
         batch = self._without_lost(batch)
         while left := [item for item in batch if item.job.id not in results]:
             try:
-                matched = self._matched(left)
+                matched = self._match_all(left)
                 results |= {job.id: each for job, each in matched.items() if isinstance(each, SyncError)}
                 ready = _without_duplicates(
                     [each for each in matched.values() if isinstance(each, PreparedCustomer)]
@@ -103,7 +107,7 @@ class Customers:
                 }
         return [results[item.job.id] for item in batch]
 
-    def _deleted(self, job: SyncJob) -> Success:
+    def _release_deleted(self, job: SyncJob) -> Success:
         """Release the link of a customer that Moment no longer has, unless a person has chosen a number for it."""
         link = self._context.link(job.record)
         answer = self._context.answers([job]).get(job.id, "") if link is None else ""
@@ -140,7 +144,7 @@ class Customers:
         self._context.release_lost(item.job.record, item.draft.number or 0)
         return replace(item, draft=replace(item.draft, number=None))
 
-    def _matched(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
+    def _match_all(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
         """Set the number of an existing customer on each customer without one, or ask a person."""
         unlinked = [item.job for item in batch if item.draft.number is None]
         if not unlinked:
@@ -207,7 +211,7 @@ class Customers:
             raise RejectedError(
                 msg("This customer had number {number} in 24SevenOffice but no longer exists there.", number=lost),
                 error_code=WHICH_CUSTOMER,
-                remedy=msg("Open the record and choose the matching customer, or create a new one."),
+                remedy=ERROR_CODES[WHICH_CUSTOMER].remedy,
             )
 
     def _ask_for_match(
@@ -231,7 +235,7 @@ class Customers:
         raise RejectedError(
             msg("Possible matches in 24SevenOffice: {names}.", names=joined(*names)),
             error_code=WHICH_CUSTOMER,
-            remedy=msg("Open the record and choose the matching customer, or create a new one."),
+            remedy=ERROR_CODES[WHICH_CUSTOMER].remedy,
         )
 
     def _save_all(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
@@ -291,7 +295,7 @@ def _number_kept_error(customer: Customer, number: int) -> RejectedError:
             number=number,
             own=customer.number,
         ),
-        error_code="number_kept",
+        error_code=NUMBER_KEPT,
         remedy=msg(
             "Enter number {number} for the customer in Moment. Invoices are booked on that number either way.",
             number=number,
@@ -305,12 +309,12 @@ def title(customer: Customer) -> Message:
 
 def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
     """Return the customer as 24SevenOffice accepts it. Raises RejectedError without a name."""
-    name = clean(customer.name, max_length=MAX_NAME_LENGTH)
+    name = clean(customer.name, max_length=MAX_CUSTOMER_NAME_LENGTH)
     if not name:
         raise RejectedError(
             msg("Customer {number} has no name.", number=customer.id),
             error_code=NO_NAME,
-            remedy=msg("Give the customer a name in Moment."),
+            remedy=ERROR_CODES[NO_NAME].remedy,
         )
     return CompanyDraft(
         moment_id=customer.id,
@@ -334,7 +338,7 @@ def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
     """Return warnings about cut or doubtful fields of a customer, and of its address if ``details`` are sent."""
     found = [
         organization_number_warning(customer.organization_number, country=customer.country),
-        cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
+        cut_warning(msg("The name"), customer.name, max_length=MAX_CUSTOMER_NAME_LENGTH),
         several_addresses_warning(msg("The email address"), customer.email),
         several_addresses_warning(msg("The email address for invoices"), customer.invoice_email),
     ]

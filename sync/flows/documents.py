@@ -7,12 +7,12 @@ from itertools import count
 from typing import BinaryIO
 
 from i18n.messages import msg
-from models.inbox import files
+from models import uploaded_documents
 from sync.engine.context import SyncContext
 from sync.engine.steps import Steps
-from sync.error_codes.names import INVOICED
+from sync.error_codes.names import DOCUMENT, INVOICED
 from sync.errors import OutcomeUnknownError, RejectedError
-from sync.records import VoucherFile, VoucherFiles
+from sync.records import VoucherDocument, VoucherDocuments
 from sync.rules.normalization import clean
 
 TYPES = {
@@ -28,33 +28,35 @@ TYPES = {
 
 UNKNOWN = (".bin", "application/octet-stream")
 
+MAX_STEM_LENGTH = 100
 
-def merged(files_by_stamp: Iterable[VoucherFiles]) -> VoucherFiles:
+
+def merge_documents(documents_by_stamp: Iterable[VoucherDocuments]) -> VoucherDocuments:
     """Return the documents of several stamps as one."""
-    parts = list(files_by_stamp)
+    parts = list(documents_by_stamp)
     approved = tuple(document for part in parts for document in part.approved)
-    return VoucherFiles(approved, pending=any(part.pending for part in parts))
+    return VoucherDocuments(approved, pending=any(part.pending for part in parts))
 
 
-def supplier_and_invoice_number(files: VoucherFiles) -> tuple[str, str]:
+def supplier_and_invoice_number(documents: VoucherDocuments) -> tuple[str, str]:
     """Return the supplier and the invoice number as read from the first document that shows either (S7)."""
-    readable = (file for file in files.approved if file.supplier or file.invoice_number)
-    return next(((file.supplier, file.invoice_number) for file in readable), ("", ""))
+    readable = (each for each in documents.approved if each.supplier or each.invoice_number)
+    return next(((each.supplier, each.invoice_number) for each in readable), ("", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class _Expense:
-    """An expense that lacks documents: its file names in Moment, and the names of uploaded documents by id."""
+    """An expense that lacks documents: the names that Moment shows, and our names by document id."""
 
     id: str
-    attachments: Sequence[str]
+    names: Sequence[str]
     uploaded: dict[str, str]
 
 
-def sync_files(
+def sync_documents(
     context: SyncContext,
     expense_ids: Iterable[str],
-    documents: Sequence[VoucherFile],
+    documents: Sequence[VoucherDocument],
     *,
     stem: str,
     steps: Steps,
@@ -64,12 +66,12 @@ def sync_files(
     A document that an interrupted attempt uploaded is recognized by its name in Moment. So if one fails for an
     expense, the following ones are not uploaded, as their names would change. ``steps`` collects the errors.
     """
-    expenses = [found for each in expense_ids if (found := steps.take(_incomplete, context, each, documents))]
+    expenses = [found for each in expense_ids if (found := steps.take(_find_incomplete, context, each, documents))]
     is_incomplete = bool(expenses)
     for document in documents:
         with ExitStack() as stack:
             without = [each for each in expenses if document.id not in each.uploaded]
-            not_in_moment = (each for each in without if _name(document, stem, each) not in each.attachments)
+            not_in_moment = (each for each in without if _name(document, stem, each) not in each.names)
             first = next(not_in_moment, None)
             content = steps.take(_fetch, context, stack, document, _name(document, stem, first)) if first else None
             if first and content is None:
@@ -81,38 +83,44 @@ def sync_files(
     return is_incomplete
 
 
-def _incomplete(context: SyncContext, expense_id: str, documents: Sequence[VoucherFile]) -> _Expense | None:
+def _find_incomplete(
+    context: SyncContext, expense_id: str, documents: Sequence[VoucherDocument]
+) -> _Expense | None:
     """Return the expense if it lacks any of the documents and still exists."""
-    uploaded = files.synced(context.database, context.connection.id, expense_id)
+    uploaded = uploaded_documents.find(context.database, context.connection.id, expense_id)
     if all(document.id in uploaded for document in documents):
         return None
-    attachments = context.moment.attachments(expense_id)
-    return None if attachments is None else _Expense(expense_id, attachments, uploaded)
+    names = context.moment.document_names(expense_id)
+    return None if names is None else _Expense(expense_id, names, uploaded)
 
 
-def _fetch(context: SyncContext, stack: ExitStack, document: VoucherFile, name: str) -> BinaryIO:
+def _fetch(context: SyncContext, stack: ExitStack, document: VoucherDocument, name: str) -> BinaryIO:
     try:
-        return stack.enter_context(context.erp.fetch(document, renew_lease=context.renew_lease))
+        return stack.enter_context(context.erp.open_document(document, renew_lease=context.renew_lease))
     except RejectedError as error:
         raise _upload_error(name, error) from error
 
 
 def _upload(
-    context: SyncContext, expense: _Expense, document: VoucherFile, stem: str, content: BinaryIO | None
+    context: SyncContext, expense: _Expense, document: VoucherDocument, stem: str, content: BinaryIO | None
 ) -> bool:
     """Upload a document unless it exists, and save that it was uploaded."""
     name = _name(document, stem, expense)
-    if content and name not in expense.attachments:
+    if content and name not in expense.names:
         content.seek(0)
         context.renew_lease()
         try:
-            context.moment.attach(expense.id, name=name, media_type=_media_type(document)[1], content=content)
+            context.moment.upload_document(
+                expense.id, name=name, media_type=_media_type(document)[1], content=content
+            )
         except RejectedError as error:
             if error.error_code == INVOICED:
                 raise
             raise _upload_error(name, error) from error
     database, connection_id = context.database, context.connection.id
-    files.save(database, connection_id, expense.id, file_id=document.id, name=name, now=context.clock())
+    uploaded_documents.save(
+        database, connection_id, expense.id, document_id=document.id, name=name, now=context.clock()
+    )
     expense.uploaded[document.id] = name
     return True
 
@@ -125,23 +133,25 @@ def _upload_error(name: str, error: RejectedError) -> OutcomeUnknownError:
             name=name,
             problem=error.message,
         ),
-        error_code="document",
+        error_code=DOCUMENT,
         otherwise=error,
     )
 
 
-def _name(document: VoucherFile, stem: str, expense: _Expense) -> str:
+def _name(document: VoucherDocument, stem: str, expense: _Expense) -> str:
     """Return a name for a document that no earlier document of the expense has."""
     suffix, taken = _media_type(document)[0], expense.uploaded.values()
     names = (f"{stem}{suffix}" if n == 1 else f"{stem} ({n}){suffix}" for n in count(1))
-    return next(name for name in names if name not in taken and files.erased_name(name) not in taken)
+    return next(name for name in names if name not in taken and uploaded_documents.erased_name(name) not in taken)
 
 
-def _media_type(document: VoucherFile) -> tuple[str, str]:
+def _media_type(document: VoucherDocument) -> tuple[str, str]:
     return TYPES.get(document.type, UNKNOWN)
 
 
-def stem_of(name: str, voucher: str) -> str:
-    """Return a file name without its extension, from the name of the invoice."""
-    plain = "".join(c if c.isalnum() or c in " -_.,&()+" else "-" for c in clean(name, max_length=100))
+def file_stem(invoice_name: str, voucher: str) -> str:
+    """Return the name of a voucher's documents without extension, from the name of its invoice."""
+    plain = "".join(
+        c if c.isalnum() or c in " -_.,&()+" else "-" for c in clean(invoice_name, max_length=MAX_STEM_LENGTH)
+    )
     return plain.strip(" .") or f"voucher {voucher}"

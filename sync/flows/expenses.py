@@ -13,14 +13,27 @@ from models.enums import EntityType, Outcome, Record
 from models.error_codes import SET_ASIDE
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkState
-from sync.engine.context import SyncContext, fingerprint
+from sync.engine.context import SyncContext
 from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
-from sync.error_codes.names import BEFORE_FIRST_DAY
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import (
+    BEFORE_FIRST_DAY,
+    INVOICED,
+    KEPT,
+    NO_COSTS,
+    NO_PROJECT,
+    NOT_APPROVED,
+    NOT_LISTED,
+    REMOVED,
+    UNKNOWN_PROJECT,
+    VAT_UNCLEAR,
+    VOUCHER_GONE,
+)
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.flows.documents import merged, stem_of, supplier_and_invoice_number, sync_files
+from sync.flows.documents import file_stem, merge_documents, supplier_and_invoice_number, sync_documents
 from sync.money import format_kroner
-from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherFiles, rates_of
+from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherDocuments, fingerprint, rates_of
 from sync.rules.expense_mapping import (
     SkippedLine,
     SupplierInvoice,
@@ -36,7 +49,7 @@ from sync.rules.expense_mapping import (
 from sync.rules.record_summaries import voucher_summary
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
 
-CLOSEST_LAST = ("not_listed", BEFORE_FIRST_DAY, "no_project", "unknown_project")
+CLOSEST_LAST = (NOT_LISTED, BEFORE_FIRST_DAY, NO_PROJECT, UNKNOWN_PROJECT)
 """Error codes of skipped lines, from the least to the most relevant."""
 
 APPROVAL_TIMEOUT = timedelta(days=90)
@@ -55,8 +68,8 @@ class PreparedVoucher:
     drafts: Mapping[str, ExpenseDraft]
     existing: Mapping[str, tuple[str, Link]]
     kept: Collection[str]
-    files: VoucherFiles
-    stem: str
+    documents: VoucherDocuments
+    file_stem: str
     skipped: Sequence[SkippedLine]
     recheck_after: timedelta | None
 
@@ -103,12 +116,12 @@ class Expenses:
             found = self._costs(lines, existing)
             if not found.costs and not existing:
                 return replace(_nothing_to_sync(found.skipped), title=name)
-            files = self._files(lines) if found.costs else VoucherFiles()
-            recheck_after = self._recheck_after(supplier_invoice_of(lines).day) if files.pending else None
-            if files.held_back and not existing:
-                waits = skipped(msg("The document is awaiting approval"), error_code="not_approved", title=name)
+            documents = self._read_documents(lines) if found.costs else VoucherDocuments()
+            recheck_after = self._recheck_after(supplier_invoice_of(lines).day) if documents.pending else None
+            if documents.is_held_back and not existing:
+                waits = skipped(msg("The document is awaiting approval"), error_code=NOT_APPROVED, title=name)
                 return replace(waits, recheck_after=recheck_after)
-            invoice = self._supplier_invoice(lines, files) if found.costs else None
+            invoice = self._supplier_invoice(lines, documents) if found.costs else None
             if invoice:  # the supplier may be named in the documents only
                 self._context.set_summary(voucher_summary(lines, invoice))
             drafts = drafts_of(voucher, found.costs, invoice, settings=self._context.settings) if invoice else {}
@@ -119,8 +132,8 @@ class Expenses:
                 drafts=drafts,
                 existing=existing,
                 kept=[key for key in _in_moment(existing) if key in excluded and key not in drafts],
-                files=files,
-                stem=stem_of(invoice.name if invoice else "", voucher),
+                documents=documents,
+                file_stem=file_stem(invoice.name if invoice else "", voucher),
                 skipped=found.skipped,
                 recheck_after=recheck_after,
             )
@@ -175,10 +188,8 @@ class Expenses:
         if not lines and _in_moment(existing):
             raise RejectedError(
                 msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
-                error_code="voucher_gone",
-                remedy=msg(
-                    "Look for it in 24SevenOffice: retry if it is there, else delete its expenses in Moment."
-                ),
+                error_code=VOUCHER_GONE,
+                remedy=ERROR_CODES[VOUCHER_GONE].remedy,
             )
         found = self._costs_by_rates(lines)
         if found.unclear and not self._rates_reread:  # a VAT code may just have been set up
@@ -206,7 +217,9 @@ class Expenses:
         for key, (expense_id, link) in item.existing.items():
             if key not in item.drafts and key not in item.kept:
                 changed |= bool(steps.take(self._remove, expense_id, link))
-        changed |= sync_files(self._context, expense_ids, item.files.approved, stem=item.stem, steps=steps)
+        changed |= sync_documents(
+            self._context, expense_ids, item.documents.approved, stem=item.file_stem, steps=steps
+        )
         steps.raise_errors()
         return _success(item, changed=changed)
 
@@ -250,14 +263,14 @@ class Expenses:
         self._context.remove_link(record)
         return True
 
-    def _files(self, lines: Sequence[LedgerLine]) -> VoucherFiles:
+    def _read_documents(self, lines: Sequence[LedgerLine]) -> VoucherDocuments:
         stamps = sorted(stamps_of(lines))
-        files = self._context.erp.files_of(stamps)
-        return merged(files[stamp] for stamp in stamps)
+        documents = self._context.erp.documents_of(stamps)
+        return merge_documents(documents[stamp] for stamp in stamps)
 
-    def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
+    def _supplier_invoice(self, lines: Sequence[LedgerLine], documents: VoucherDocuments) -> SupplierInvoice:
         """Return the supplier of the voucher: from its supplier line, its documents, or the customer list (S7)."""
-        supplier, invoice_number = supplier_and_invoice_number(files)
+        supplier, invoice_number = supplier_and_invoice_number(documents)
         owed = next((line for line in in_force(lines) if line.account in SUPPLIER_ACCOUNTS), None)
         if owed and owed.customer_number and not owed.customer_name and not supplier:
             company = self._context.erp.company(owed.customer_number)
@@ -280,9 +293,9 @@ def _success(item: PreparedVoucher, *, changed: bool) -> Success:
         return Success(Outcome.SYNCED, item.title, item.message, recheck_after=item.recheck_after)
     if changed:
         removed = item.message or msg("Its expenses were removed")
-        return skipped(removed, error_code="removed", title=item.title)
+        return skipped(removed, error_code=REMOVED, title=item.title)
     if item.kept and not item.drafts:
-        return skipped(item.message, error_code="kept", title=item.title)
+        return skipped(item.message, error_code=KEPT, title=item.title)
     message = item.message if item.kept else ""
     return Success(Outcome.UNCHANGED, item.title, message, recheck_after=item.recheck_after)
 
@@ -290,7 +303,7 @@ def _success(item: PreparedVoucher, *, changed: bool) -> Success:
 def _nothing_to_sync(lines: Sequence[SkippedLine]) -> Success:
     """Return why a voucher is skipped, with the error code of the line that came closest to an expense."""
     if not lines:
-        return skipped(msg("It has no costs or isn't in the ledger"), error_code="no_costs")
+        return skipped(msg("It has no costs or isn't in the ledger"), error_code=NO_COSTS)
     error_code = max((line.error_code for line in lines), key=CLOSEST_LAST.index)
     return skipped(joined(*(line.why for line in lines)), error_code=error_code)
 
@@ -299,7 +312,7 @@ def _too_late_error(error: RejectedError, ledger: Message) -> RejectedError:
     return RejectedError(
         msg("{now} {problem}", now=ledger, problem=error.message),
         error_code=error.error_code,
-        remedy=msg("Correct it manually where it was invoiced, then mark this as resolved."),
+        remedy=ERROR_CODES[INVOICED].remedy,
     )
 
 
@@ -307,8 +320,5 @@ def _vat_unclear_error(cost: SkippedLine) -> RejectedError:
     return RejectedError(
         cost.why,
         error_code=cost.error_code,
-        remedy=msg(
-            "Correct the VAT of the voucher in 24SevenOffice, and its expenses are imported automatically. If "
-            "it is right as it is, enter them in Moment manually and mark this as resolved."
-        ),
+        remedy=ERROR_CODES[VAT_UNCLEAR].remedy,
     )

@@ -15,7 +15,15 @@ from models.enums import EntityType, JobState, Record
 from models.inbox import vat_checks
 from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
-from sync.error_codes.names import VAT_NOT_BALANCED, VAT_ROUNDING, VAT_WITHOUT_BASE
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import (
+    VAT_DIFFERS,
+    VAT_NEVER_SEEN,
+    VAT_NOT_BALANCED,
+    VAT_NOT_SEEN,
+    VAT_ROUNDING,
+    VAT_WITHOUT_BASE,
+)
 from sync.errors import DependencyPendingError, MisconfiguredError, RejectedError, SyncError, UnavailableError
 from sync.money import format_kroner
 from sync.records import NO_VAT_CODE, Invoice, LedgerLine, OutputVat, Voucher
@@ -24,8 +32,6 @@ from sync.rules.vouchers import find_posted, posted_vouchers
 
 VAT_WARNINGS = frozenset({VAT_NOT_BALANCED, VAT_WITHOUT_BASE})
 """Error codes of refusals that show how 24SevenOffice expects the VAT of a voucher (S24)."""
-
-VAT_DIFFERS = "vat_differs"
 
 MAX_WAIT = timedelta(hours=6)
 """How long the ledger may take to show a voucher: longer than maintenance, shorter than a working day."""
@@ -37,26 +43,25 @@ class FirstVouchers:
 
     context: SyncContext
     voucher_of: Callable[[Invoice], Voucher]
-    _right: set[tuple[str, str]] = field(default_factory=set, init=False)
+    _verified: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     @property
     def is_needed(self) -> bool:
         """Whether vouchers are read back. Drafts are not in the ledger, and a person checks them."""
         return self.context.settings.posting == "ledger"
 
-    def unproven(self, voucher: Voucher) -> Collection[str]:
-        """Return the VAT codes of a voucher that are not proven for its way of sending VAT."""
+    def unverified_codes(self, voucher: Voucher) -> Collection[str]:
+        """Return the VAT codes of a voucher that no voucher with the same ``voucher_vat`` has verified yet."""
         if not self.is_needed:
             return ()
-        voucher_vat = _voucher_vat(voucher)
         codes = {each.tax_code or NO_VAT_CODE for each in voucher.revenue if each.gross}
-        if any((voucher_vat, code) not in self._right for code in codes):
-            self._right.update(
-                (voucher_vat, each.vat_code)
-                for each in self._checks(voucher_vat)
+        if any((voucher.voucher_vat, code) not in self._verified for code in codes):
+            self._verified.update(
+                (voucher.voucher_vat, each.vat_code)
+                for each in self._checks(voucher.voucher_vat)
                 if each.status is VatStatus.RIGHT
             )
-        return {code for code in codes if (voucher_vat, code) not in self._right}
+        return {code for code in codes if (voucher.voucher_vat, code) not in self._verified}
 
     def begin(self, record: Record, voucher: Voucher) -> None:
         """Save that a voucher is about to be the first of its codes, after checking earlier ones.
@@ -64,44 +69,45 @@ class FirstVouchers:
         Raises MisconfiguredError if an earlier one is wrong or not in the ledger, UnavailableError if it is not
         there yet.
         """
-        codes = self.unproven(voucher)
+        codes = self.unverified_codes(voucher)
         if not codes:
             return
-        voucher_vat = _voucher_vat(voucher)
         others = {
             each.record_id: each
-            for each in self._checks(voucher_vat)
+            for each in self._checks(voucher.voucher_vat)
             if each.vat_code in codes and each.record_id != record.id
         }
         for record_id, check in sorted(others.items()):
-            self._check_earlier(Record(EntityType.INVOICE, record_id), voucher_vat, check)
+            self._check_earlier(Record(EntityType.INVOICE, record_id), voucher.voucher_vat, check)
         database, connection = self.context.database, self.context.connection.id
-        vat_checks.begin(database, connection, voucher_vat, codes, record_id=record.id, now=self.context.clock())
+        vat_checks.begin(
+            database, connection, voucher.voucher_vat, codes, record_id=record.id, now=self.context.clock()
+        )
 
     def withdraw(self, record: Record) -> None:
         """Save that 24SevenOffice refused a voucher, so that the next one is the first of its VAT codes."""
         self._remove_check(record, self.context.settings.voucher_vat)
 
-    def error_of(self, voucher: Voucher, refusal: SyncError) -> SyncError:
-        """Return the error of a refusal. If a first voucher is refused over its VAT, the setting is wrong.
+    def classify_refusal(self, voucher: Voucher, refusal: SyncError) -> SyncError:
+        """Return the error that a refusal means. If a first voucher is refused over its VAT, the setting is wrong.
 
-        If rounding puts its VAT off its rate (S58), that alone may be the cause.
+        If rounding puts the VAT off its rate (S58), rounding alone may be the cause.
         """
         if refusal.error_code == VAT_NOT_BALANCED and (vat := rounded_vat(voucher)):
             return _rounding_error(voucher, vat)
-        if refusal.error_code in VAT_WARNINGS and self.unproven(voucher):
+        if refusal.error_code in VAT_WARNINGS and self.unverified_codes(voucher):
             return MisconfiguredError(refusal.message, error_code=refusal.error_code, remedy=refusal.remedy)
         return refusal
 
     def read_back(self, record: Record, voucher: Voucher, *, voucher_vat: str = "") -> None:
         """Compare a voucher with the ledger if it is the first of a VAT code.
 
-        ``voucher_vat`` is how its VAT was sent, if it may differ from the voucher's.
-        Raises MisconfiguredError if it differs or does not appear for hours, RejectedError if it was known to be
-        wrong, and UnavailableError if the ledger does not have it yet.
+        ``voucher_vat`` is how its VAT was sent, if the setting may have changed since.
+        Raises MisconfiguredError if the ledger differs or does not show the voucher for hours, RejectedError if
+        the difference was known, and UnavailableError if the ledger does not have the voucher yet.
         """
-        voucher = replace(voucher, splits_vat=voucher_vat == "gross") if voucher_vat else voucher
-        check = self._open_check(record, _voucher_vat(voucher)) if self.is_needed else None
+        voucher = replace(voucher, voucher_vat=voucher_vat) if voucher_vat else voucher
+        check = self._open_check(record, voucher.voucher_vat) if self.is_needed else None
         if check is None:
             return
         wrong = self._compare_with_ledger(record, voucher, check)
@@ -122,7 +128,7 @@ class FirstVouchers:
             self._remove_check(record, voucher_vat)
             return
         try:
-            voucher = replace(self.voucher_of(invoice), splits_vat=voucher_vat == "gross")
+            voucher = replace(self.voucher_of(invoice), voucher_vat=voucher_vat)
         except (RejectedError, DependencyPendingError):  # its intended content can no longer be determined
             self._remove_check(record, voucher_vat)
             return
@@ -132,8 +138,8 @@ class FirstVouchers:
     def _compare_with_ledger(self, record: Record, voucher: Voucher, check: VatCheck) -> list[Message]:
         """Return how the ledger differs from a voucher, and save whether it is right.
 
-        A voucher that a person corrected, or that is not there, and a code without VAT prove nothing: the next is
-        the first.
+        A voucher that a person corrected or removed verifies nothing, and neither does a code without VAT. The
+        next voucher is then the first.
         """
         posted = self.context.erp.posted(voucher.invoice_number, day=voucher.day)
         vouchers = posted_vouchers(voucher, posted)
@@ -148,10 +154,10 @@ class FirstVouchers:
             in_ledger = [*in_ledger, *others]
             wrong = self._differences(voucher, in_ledger) if any(_sums(in_ledger).values()) else []
         if wrong:
-            self._save_status(record, _voucher_vat(voucher), VatStatus.WRONG)
+            self._save_status(record, voucher.voucher_vat, VatStatus.WRONG)
             return wrong
-        self._remove_check(record, _voucher_vat(voucher), keeping=proven_codes(voucher) if is_proof else ())
-        self._save_status(record, _voucher_vat(voucher), VatStatus.RIGHT)
+        self._remove_check(record, voucher.voucher_vat, keeping=proven_codes(voucher) if is_proof else ())
+        self._save_status(record, voucher.voucher_vat, VatStatus.RIGHT)
         return []
 
     def _whole_voucher(self, lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
@@ -196,10 +202,6 @@ class FirstVouchers:
         )
 
 
-def _voucher_vat(voucher: Voucher) -> str:
-    return "gross" if voucher.splits_vat else "net"
-
-
 def _sums(lines: Sequence[LedgerLine]) -> Mapping[int, int]:
     sums: dict[int, int] = defaultdict(int)
     for line in lines:
@@ -215,7 +217,7 @@ def _not_seen_error(voucher: Voucher, *, is_late: bool) -> SyncError:
                 "yet.",
                 number=voucher.invoice_number,
             ),
-            error_code="vat_not_seen",
+            error_code=VAT_NOT_SEEN,
         )
     return MisconfiguredError(
         msg(
@@ -224,7 +226,7 @@ def _not_seen_error(voucher: Voucher, *, is_late: bool) -> SyncError:
             number=voucher.invoice_number,
             hours=MAX_WAIT // timedelta(hours=1),
         ),
-        error_code="vat_never_seen",
+        error_code=VAT_NEVER_SEEN,
         remedy=msg(
             "Look for the voucher in 24SevenOffice. If it waits in a journal, post it there. If it is in the "
             "ledger, make sure the user of the connection may read the ledger. If it was deleted, or is right "
@@ -246,10 +248,7 @@ def _rounding_error(voucher: Voucher, vat: OutputVat) -> SyncError:
             off=abs(vat.off_rate or 0),
         ),
         error_code=VAT_ROUNDING,
-        remedy=msg(
-            "Post the invoice manually with the VAT shown on it, and mark it as resolved. Tell your system "
-            "administrator: more invoices may be rejected for it."
-        ),
+        remedy=ERROR_CODES[VAT_ROUNDING].remedy,
     )
 
 

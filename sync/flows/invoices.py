@@ -16,10 +16,16 @@ from models.error_codes import GONE, SET_ASIDE, UNSEEN_DRAFT
 from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     BEFORE_FIRST_DAY,
+    DIFFERS,
+    DO_NOT_TRANSFER,
     FISCAL_YEAR,
+    NOT_FINALIZED,
+    NOTHING_TO_POST,
+    TRANSFERRED,
     VAT_ACCOUNT,
     VAT_RATE,
     VAT_ROUNDING,
@@ -49,9 +55,7 @@ from sync.rules.vouchers import (
 
 T = TypeVar("T")
 
-NOTHING_TO_POST = skipped(
-    msg("All accounts come to zero, so there is nothing to post."), error_code="nothing_to_post"
-)
+NO_ENTRIES = skipped(msg("All accounts come to zero, so there is nothing to post."), error_code=NOTHING_TO_POST)
 
 OUTDATED = {
     ACCOUNT_UNKNOWN: (SetupPart.CHART,),
@@ -82,10 +86,10 @@ class Invoices:
     def __init__(self, context: SyncContext) -> None:
         self._context = context
         self._dropped_parts: set[SetupPart] = set()
-        self._first = FirstVouchers(context, self.voucher)
+        self._first_vouchers = FirstVouchers(context, self.voucher)
 
     def prepare(self, job: SyncJob) -> PreparedInvoice | Success:
-        """Read an invoice and make its voucher, or find that there is nothing to post."""
+        """Read an invoice and make its voucher, or return why nothing is posted."""
         if self._context.link(job.record):
             return self._read_back_again(job)
         try:
@@ -101,52 +105,87 @@ class Invoices:
         if skip := skip_reason(invoice, first_day=self._context.settings.invoice_from):
             return replace(skip, title=name)
         with naming_record(name):
-            year = self.fiscal_year(invoice.day)
-            voucher = self.voucher(invoice)
-            if not voucher.counter_entries:
-                return replace(NOTHING_TO_POST, title=name)
-            item = PreparedInvoice(job, name, voucher, year.number)
-            if former := self._context.former_link(job.record):
-                return self._verify_former_link(item, former)
-            # As in the earlier attempt: the posting settings may have changed since.
-            sent_as = job.sent_as or self._context.settings.posting
-            return (self._search_ledger(item, sent_as=sent_as) if job.outcome_unknown else None) or item
+            return self._prepare_voucher(job, invoice)
+
+    def _prepare_voucher(self, job: SyncJob, invoice: Invoice) -> PreparedInvoice | Success:
+        """Make the voucher, or link the one that the ledger already has."""
+        year = self.fiscal_year(invoice.day)
+        voucher = self.voucher(invoice)
+        if not voucher.counter_entries:
+            return replace(NO_ENTRIES, title=title(invoice))
+        item = PreparedInvoice(job, title(invoice), voucher, year.number)
+        if former := self._context.former_link(job.record):
+            return self._verify_former_link(item, former)
+        if job.outcome_unknown and (found := self._verify_earlier_attempt(item)):
+            return found
+        return item
 
     def _set_summary(self, invoice: Invoice) -> None:
         name, number = self._context.party(invoice.customer_id)
         self._context.set_summary(invoice_summary(invoice, customer=name, customer_number=number))
 
-    def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
-        """Post vouchers, one call for each fiscal year. After a refusal, verify and post them one by one.
+    def _read_back_again(self, job: SyncJob) -> Success:
+        """Read back a linked voucher once more, if the ledger did not have it or its VAT differed before."""
+        voucher_vat = job.sent_vat or self._context.settings.voucher_vat
+        if not job.outcome_unknown or not self._first_vouchers.is_first(job.record, voucher_vat):
+            return UNCHANGED
+        invoice = self._context.moment.invoice(job.record.id)
+        if invoice is None:
+            return UNCHANGED
+        with naming_record(title(invoice)):
+            self._first_vouchers.read_back(job.record, self.voucher(invoice), voucher_vat=voucher_vat)
+        return UNCHANGED
 
-        An error that stops one fiscal year stops the following ones. The ledger is searched first if 24SevenOffice
-        assigns the numbers, as it does not refuse duplicates then.
-        """
+    def _verify_former_link(self, item: PreparedInvoice, former: str) -> Success:
+        """Find what was posted before links were set aside. Raises :class:`RejectedError` if it is not there."""
+        if found := self._verify(item, sent_as="ledger"):  # the question to a person covers drafts too
+            return found
+        raise RejectedError(
+            msg(
+                "The invoice was posted as voucher {former} before the links of this connection were set aside, "
+                "and the ledger of 24SevenOffice doesn't have it.",
+                former=former,
+            ),
+            error_code=SET_ASIDE,
+            remedy=msg(
+                "If it belongs in this ledger and isn't a draft in its journal, retry it on its own, and it is "
+                "posted. Otherwise mark it as resolved."
+            ),
+        )
+
+    def _verify_earlier_attempt(self, item: PreparedInvoice) -> Success | None:
+        """Link the voucher if an earlier attempt saved it, perhaps with other posting settings than today's."""
+        return self._verify(item, sent_as=item.job.sent_as or self._context.settings.posting)
+
+    def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
+        """Post the vouchers, one fiscal year after the other. An error that stops one year stops the following."""
         results: dict[int, Success | SyncError] = {}
         for year, group in groupby(sorted(batch, key=lambda item: item.year), key=lambda item: item.year):
-            items = list(group)
-            if stop := next(filter(_ends_posting, results.values()), None):
-                results |= _for_all(items, _as_not_attempted(stop))
-                continue
-            results |= self._link_already_posted(items)
-            if new := [item for item in items if item.job.id not in results]:
-                results |= self._post_in_turn(new, year=year)
+            stop = next(filter(_ends_posting, results.values()), None)
+            if stop:
+                results |= _for_all(list(group), _as_not_attempted(stop))
+            else:
+                results |= self._post_year(list(group), year=year)
         return [results[item.job.id] for item in batch]
 
-    def _post_in_turn(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
+    def _post_year(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
         """Post the first voucher of each VAT code alone and read it back, then post the rest together."""
-        results: dict[int, Success | SyncError] = {}
-        rest = list(batch)
-        while first := next((item for item in rest if self._first.unproven(item.voucher)), None):
+        results = self._link_already_posted(batch)
+        rest = [item for item in batch if item.job.id not in results]
+        while first := next((each for each in rest if self._first_vouchers.unverified_codes(each.voucher)), None):
             rest.remove(first)
-            result = self._post([first], year=year)[first.job.id]
+            result = self._post_in_one_call([first], year=year)[first.job.id]
             results[first.job.id] = result
             if _ends_posting(result):
                 return results | _for_all(rest, _as_not_attempted(result))
-        return results | (self._post(rest, year=year) if rest else {})
+        return results | (self._post_in_one_call(rest, year=year) if rest else {})
 
     def _link_already_posted(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
-        """Link vouchers posted without a link, as after a failover; unknown outcomes were verified before."""
+        """Link vouchers that were posted but have no link, as after a failover of our database.
+
+        24SevenOffice refuses a number that it has, unless it assigns the numbers itself. Jobs with an unknown
+        outcome were verified before.
+        """
         new = [item for item in batch if not item.job.outcome_unknown]
         if not new or self._context.settings.voucher_number == "moment":
             return {}
@@ -165,8 +204,8 @@ class Invoices:
         posted = (self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day) for item in batch)
         return [line for lines in posted for line in lines]
 
-    def _post(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
-        """Post in one call; return a result for each job."""
+    def _post_in_one_call(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
+        """Number the vouchers, post them in one call and link them; return a result for each job."""
         try:
             batch = self._with_numbers(batch)
         except SyncError as error:
@@ -174,13 +213,13 @@ class Invoices:
         try:
             self._context.renew_lease()
             for item in batch:
-                self._first.begin(item.job.record, item.voucher)
+                self._first_vouchers.begin(item.job.record, item.voucher)
             self._context.save_sending([item.job for item in batch])
             self._context.erp.post([item.voucher for item in batch], year=year)
         except (OutcomeUnknownError, RejectedError) as error:
             refusal = error.otherwise if isinstance(error, OutcomeUnknownError) else error
             if refusal:
-                return self._post_one_by_one(batch, refusal, year=year)
+                return self._handle_refusal(batch, refusal, year=year)
             return _for_all(batch, error)
         except SyncError as error:
             return _for_all(batch, error)
@@ -189,26 +228,40 @@ class Invoices:
             for item in batch
         }
 
-    def _post_one_by_one(
+    def _with_numbers(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
+        """Number the vouchers by the series, unless the connection keeps Moment's numbers (S1)."""
+        if self._context.settings.voucher_number == "moment":
+            return batch
+        first = self._context.erp.next_voucher_number(batch[0].voucher.day)
+        return [replace(item, voucher=replace(item.voucher, number=first + n)) for n, item in enumerate(batch)]
+
+    def _link_and_read_back(self, item: PreparedInvoice) -> Success:
+        """Link what was posted, and read it back if it is the first of a VAT code."""
+        saved = self._link_voucher(item, item.voucher.number)
+        if self._first_vouchers.unverified_codes(item.voucher):
+            self._first_vouchers.read_back(item.job.record, item.voucher)
+        return saved
+
+    def _handle_refusal(
         self, batch: Sequence[PreparedInvoice], refusal: SyncError, *, year: int
     ) -> dict[int, Success | SyncError]:
-        """After a refusal, link what was saved nevertheless, and post the rest one by one to find the bad one."""
+        """Link what was saved despite the refusal, and post the rest one by one to find the refused voucher."""
         results: dict[int, Success | SyncError] = {}
         for item in batch:
             found = _with_unknown_outcome(
-                error_as_value(item.title, self._search_ledger, item, sent_as=self._context.settings.posting)
+                error_as_value(item.title, self._verify, item, sent_as=self._context.settings.posting)
             )
             if found:
                 results[item.job.id] = found
             elif len(batch) == 1:
-                error = self._first.error_of(item.voucher, refusal)
-                self._first.withdraw(item.job.record)
-                results[item.job.id] = self._cause_of_refusal(item, error).replace(title=item.title)
+                error = self._first_vouchers.classify_refusal(item.voucher, refusal)
+                self._first_vouchers.withdraw(item.job.record)
+                results[item.job.id] = self._explain_refusal(item, error).replace(title=item.title)
             else:
-                results |= self._post([item], year=year)
+                results |= self._post_in_one_call([item], year=year)
         return results
 
-    def _cause_of_refusal(self, item: PreparedInvoice, refusal: SyncError) -> SyncError:
+    def _explain_refusal(self, item: PreparedInvoice, refusal: SyncError) -> SyncError:
         """Return why a voucher was refused: its customer or a project may no longer exist."""
         numbers = {(EntityType.CUSTOMER, each.customer_number) for each in item.voucher.entries}
         numbers |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
@@ -220,32 +273,18 @@ class Invoices:
             self._drop_cached_setup(refusal)
         return lost[0] if lost else refusal
 
-    def _verify_former_link(self, item: PreparedInvoice, former: str) -> Success:
-        """Find what was posted before links were set aside. Raises :class:`RejectedError` if it is not there."""
-        if found := self._search_ledger(item, sent_as="ledger"):  # the question to a person covers drafts too
-            return found
-        raise RejectedError(
-            msg(
-                "The invoice was posted as voucher {former} before the links of this connection were set aside, "
-                "and the ledger of 24SevenOffice doesn't have it.",
-                former=former,
-            ),
-            error_code=SET_ASIDE,
-            remedy=msg(
-                "If it belongs in this ledger and isn't a draft in its journal, retry it on its own, and it is "
-                "posted. Otherwise mark it as resolved."
-            ),
-        )
+    def _verify(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
+        """Link the voucher if an earlier call saved it; return None if the ledger does not have it.
 
-    def _search_ledger(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
-        """Search for a voucher that an earlier call may have saved, and link it. Raises :class:`RejectedError`."""
+        Raises :class:`RejectedError` if the ledger has another voucher, or if it may be a draft in the journal.
+        """
         posted = self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
         found = self._link_if_posted(item, posted)
         if found is None and sent_as == "draft":
             raise _unseen_draft_error(item)
         if found:
             voucher_vat = item.job.sent_vat if item.job.outcome_unknown else ""
-            self._first.read_back(item.job.record, item.voucher, voucher_vat=voucher_vat)
+            self._first_vouchers.read_back(item.job.record, item.voucher, voucher_vat=voucher_vat)
         return found
 
     def _link_if_posted(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
@@ -255,25 +294,6 @@ class Invoices:
         if number is None and has_differing_voucher(item.voucher, posted):
             raise _voucher_differs_error(item)
         return None if number is None else self._link_voucher(item, number)
-
-    def _link_and_read_back(self, item: PreparedInvoice) -> Success:
-        """Link what was posted, and read it back if it is the first of a VAT code."""
-        saved = self._link_voucher(item, item.voucher.number)
-        if self._first.unproven(item.voucher):
-            self._first.read_back(item.job.record, item.voucher)
-        return saved
-
-    def _read_back_again(self, job: SyncJob) -> Success:
-        """Read back again a voucher that was not in the ledger before, or whose VAT differed."""
-        voucher_vat = job.sent_vat or self._context.settings.voucher_vat
-        if not job.outcome_unknown or not self._first.is_first(job.record, voucher_vat):
-            return UNCHANGED
-        invoice = self._context.moment.invoice(job.record.id)
-        if invoice is None:
-            return UNCHANGED
-        with naming_record(title(invoice)):
-            self._first.read_back(job.record, self.voucher(invoice), voucher_vat=voucher_vat)
-        return UNCHANGED
 
     def _link_voucher(self, item: PreparedInvoice, number: int) -> Success:
         self._context.save_link(item.job.record, remote_id=f"{item.year}/{number}")
@@ -310,15 +330,6 @@ class Invoices:
         check_bookings(invoice, chart=chart, settings=self._context.settings)
         return chart
 
-    def _drop_cached_setup(self, refusal: SyncError) -> bool:
-        """Drop the cached setup that may be outdated, once in a batch; return False if it was dropped before."""
-        outdated = OUTDATED.get(refusal.error_code, tuple(SetupPart))
-        parts = [part for part in outdated if part not in self._dropped_parts]
-        if parts:
-            self._dropped_parts.update(parts)
-            self._context.erp.forget(*parts)
-        return bool(parts)
-
     def fiscal_year(self, day: date) -> FiscalYear:
         """Return the open fiscal year of a day. Raises :class:`RejectedError` if there is none."""
         try:
@@ -338,7 +349,7 @@ class Invoices:
                 day=Day(day),
             ),
             error_code=FISCAL_YEAR,
-            remedy=msg("Open the fiscal year in 24SevenOffice and retry, or post the invoice manually."),
+            remedy=ERROR_CODES[FISCAL_YEAR].remedy,
         )
 
     def _unambiguous(self, year: FiscalYear) -> FiscalYear:
@@ -354,12 +365,14 @@ class Invoices:
             remedy=msg("Post the invoice manually, and mark it as resolved."),
         )
 
-    def _with_numbers(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
-        """Number the vouchers by the series, unless the connection keeps Moment's numbers (S1)."""
-        if self._context.settings.voucher_number == "moment":
-            return batch
-        first = self._context.erp.next_voucher_number(batch[0].voucher.day)
-        return [replace(item, voucher=replace(item.voucher, number=first + n)) for n, item in enumerate(batch)]
+    def _drop_cached_setup(self, refusal: SyncError) -> bool:
+        """Drop the cached setup that may be outdated, once in a batch; return False if it was dropped before."""
+        outdated = OUTDATED.get(refusal.error_code, tuple(SetupPart))
+        parts = [part for part in outdated if part not in self._dropped_parts]
+        if parts:
+            self._dropped_parts.update(parts)
+            self._context.erp.forget(*parts)
+        return bool(parts)
 
 
 def title(invoice: Invoice) -> Message:
@@ -369,11 +382,11 @@ def title(invoice: Invoice) -> Message:
 
 def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
     if not invoice.finalized:
-        return skipped(msg("The invoice isn't finalized yet."), error_code="not_finalized")
+        return skipped(msg("The invoice isn't finalized yet."), error_code=NOT_FINALIZED)
     if invoice.export_status is ExportStatus.DO_NOT_TRANSFER:
-        return skipped(msg("Set to “do not transfer” to accounting in Moment."), error_code="do_not_transfer")
+        return skipped(msg("Set to “do not transfer” to accounting in Moment."), error_code=DO_NOT_TRANSFER)
     if invoice.export_status is ExportStatus.TRANSFERRED:
-        return skipped(msg("Already marked as transferred in Moment."), error_code="transferred")
+        return skipped(msg("Already marked as transferred in Moment."), error_code=TRANSFERRED)
     if first_day and invoice.day < first_day:
         day = Day(first_day)
         return skipped(msg("Dated before {day}", day=day), error_code=BEFORE_FIRST_DAY)
@@ -411,7 +424,7 @@ def _unseen_draft_error(item: PreparedInvoice) -> RejectedError:
             number=item.voucher.number,
         ),
         error_code=UNSEEN_DRAFT,
-        remedy=msg("Look for it in the journal: mark the invoice as resolved if it is there, else retry it."),
+        remedy=ERROR_CODES[UNSEEN_DRAFT].remedy,
     )
 
 
@@ -424,6 +437,6 @@ def _voucher_differs_error(item: PreparedInvoice) -> RejectedError:
             amount=format_kroner(item.voucher.receivable.amount),
             day=Day(item.voucher.day),
         ),
-        error_code="differs",
-        remedy=msg("Compare the two. Correct the voucher in 24SevenOffice and retry, or mark it as resolved."),
+        error_code=DIFFERS,
+        remedy=ERROR_CODES[DIFFERS].remedy,
     )

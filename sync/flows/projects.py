@@ -10,16 +10,16 @@ from models.enums import EntityType, Outcome, titled
 from models.error_codes import GONE, PROJECT_TAKEN
 from models.inbox.leases import SyncJob
 from models.inbox.questions import SAVED_ELSEWHERE, Candidate
-from sync.engine.context import NOT_IN_MOMENT, SyncContext, fingerprint, whole_number
+from sync.engine.context import NOT_IN_MOMENT, SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import NO_NAME, PROJECT_NUMBER
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.records import ExistingProject, Project, ProjectDraft
+from sync.records import ExistingProject, Project, ProjectDraft, fingerprint
 from sync.rules.matching import has_same_name_and_customer
-from sync.rules.normalization import clean, cut_warning
+from sync.rules.normalization import MAX_PROJECT_NAME_LENGTH, clean, cut_warning
+from sync.rules.record_numbers import whole_number
 from sync.rules.record_summaries import project_summary
-
-MAX_NAME_LENGTH = 200
 
 RENUMBERED = msg(
     "The project now has another number in Moment, which belongs to another project in 24SevenOffice."
@@ -75,7 +75,7 @@ class Projects:
             is_linked = link is not None and link.remote_id == str(draft.number)
             if not is_linked:
                 self._unlinked[draft.number].append(job)
-            cut = cut_warning(msg("The name"), project.name, max_length=MAX_NAME_LENGTH)
+            cut = cut_warning(msg("The name"), project.name, max_length=MAX_PROJECT_NAME_LENGTH)
             return PreparedProject(job, draft, sent, is_linked=is_linked, warnings=(cut,) if cut else ())
 
     def send(self, batch: Sequence[PreparedProject]) -> Sequence[Success | SyncError]:
@@ -143,9 +143,7 @@ class Projects:
         raise RejectedError(
             message,
             error_code=PROJECT_TAKEN,
-            remedy=msg(
-                "Give the project another number in Moment, or open it here and confirm it is the same project."
-            ),
+            remedy=ERROR_CODES[PROJECT_TAKEN].remedy,
         )
 
 
@@ -167,10 +165,10 @@ def title(project: Project) -> Message:
 
 def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:
     """Return the project as 24SevenOffice accepts it. Raises RejectedError for its name or number."""
-    name = clean(project.name, max_length=MAX_NAME_LENGTH)
+    name = clean(project.name, max_length=MAX_PROJECT_NAME_LENGTH)
     if not name:
         raise RejectedError(
-            msg("The project has no name."), error_code=NO_NAME, remedy=msg("Give it a name in Moment.")
+            msg("The project has no name."), error_code=NO_NAME, remedy=ERROR_CODES[NO_NAME].remedy
         )
     return ProjectDraft(
         number=whole_number(project.number, entity_type=EntityType.PROJECT),

@@ -17,7 +17,7 @@ from models.connections.account_ranges import AccountRanges
 from models.enums import PENDING, EntityType, JobState, Lane, Record
 from models.inbox import due, links
 from models.inbox.enqueue import enqueue
-from sync.engine.context import SyncContext, whole_number
+from sync.engine.context import SyncContext
 from sync.engine.outcomes import Success
 from sync.errors import RejectedError, SyncError
 from sync.flows import customers, projects
@@ -25,6 +25,7 @@ from sync.flows.invoices import Invoices, skip_reason, title
 from sync.onboarding.preview import NO_NUMBER, PlannedAction, PlannedRecord, refuse_writes
 from sync.records import FiscalYear, Invoice, LedgerLine, Voucher
 from sync.rules.normalization import clean
+from sync.rules.record_numbers import whole_number
 from sync.rules.vouchers import find_posted
 
 ENTITY_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
@@ -110,7 +111,7 @@ class Backfill:
 
     def plan(self, entity_type: EntityType, records: Sequence[Record]) -> Sequence[PlannedRecord]:
         """Return the plan for the records without link and job; the ledger is read once for each fiscal year."""
-        flow, known = PreviewInvoices(PreviewContext.of(self.context)), self._known(entity_type, records)
+        flow, known = PreviewInvoices(PreviewContext.of(self.context)), self._find_known(entity_type, records)
         new = [record for record in records if record.id not in known]
         if entity_type is not EntityType.INVOICE:
             return [PlannedRecord(record, PlannedAction.SYNC) for record in new]
@@ -119,9 +120,9 @@ class Backfill:
     def preview(self, entity_type: EntityType, records: Sequence[Record]) -> Iterator[PlannedRecord]:
         """Yield the plan with names for a person, which are read. Raises SyncError if a system is unavailable."""
         explain = {
-            EntityType.CUSTOMER: self._customer_explained,
-            EntityType.PROJECT: self._project_explained,
-            EntityType.INVOICE: self._invoice_explained,
+            EntityType.CUSTOMER: self._explain_customer,
+            EntityType.PROJECT: self._explain_project,
+            EntityType.INVOICE: self._explain_invoice,
         }
         yield from map(explain[entity_type], self.plan(entity_type, records))
 
@@ -166,7 +167,7 @@ class Backfill:
             return False
         return True
 
-    def _known(self, entity_type: EntityType, records: Sequence[Record]) -> set[str]:
+    def _find_known(self, entity_type: EntityType, records: Sequence[Record]) -> set[str]:
         """Return the ids of the records that are linked, pending, in need of attention or dismissed."""
         lane, ids = Lane(self.context.connection.id, entity_type), [record.id for record in records]
         states = due.states(self.context.database, lane, ids)
@@ -186,7 +187,7 @@ class Backfill:
             try:
                 voucher = flow.voucher(invoice)
                 if year and posted:
-                    return _compared(record, name, voucher, posted, year=year)
+                    return _plan_posted(record, name, voucher, posted, year=year)
                 flow.fiscal_year(invoice.day)
                 return PlannedRecord(record, PlannedAction.SYNC, name, voucher=voucher)
             except RejectedError as error:
@@ -206,10 +207,10 @@ class Backfill:
             self._ledgers[year.starts] = lines
         return self._ledgers[year.starts]
 
-    def _invoice_explained(self, planned: PlannedRecord) -> PlannedRecord:
+    def _explain_invoice(self, planned: PlannedRecord) -> PlannedRecord:
         voucher = planned.voucher
         if voucher is None:
-            return replace(planned, why=_explained(planned))
+            return replace(planned, why=_explain(planned))
         keeps_number = self.context.settings.voucher_number == "moment"
         number = str(voucher.number) if keeps_number else msg("next")
         customer_id = self.invoices[planned.record.id].customer_id
@@ -218,18 +219,18 @@ class Backfill:
         customer = msg("{name} (new)", name=name) if is_new else f"{number_of_customer} {name}"
         return replace(planned, remote_id=number, customer=customer)
 
-    def _customer_explained(self, planned: PlannedRecord) -> PlannedRecord:
+    def _explain_customer(self, planned: PlannedRecord) -> PlannedRecord:
         customer = self.context.moment.customer(planned.record.id)
         if customer is None:
-            return _skipped(planned, msg("This customer no longer exists in Moment."))
-        return _checked(planned, customers.title(customer), partial(customers.draft_of, customer))
+            return _skip(planned, msg("This customer no longer exists in Moment."))
+        return _check_draft(planned, customers.title(customer), partial(customers.draft_of, customer))
 
-    def _project_explained(self, planned: PlannedRecord) -> PlannedRecord:
+    def _explain_project(self, planned: PlannedRecord) -> PlannedRecord:
         project = self.context.moment.project(planned.record.id)
         if project is None:
-            return _skipped(planned, msg("This project no longer exists in Moment."))
+            return _skip(planned, msg("This project no longer exists in Moment."))
         draft_of = partial(projects.draft_of, project, customer_number=None)
-        return _checked(planned, projects.title(project), draft_of)
+        return _check_draft(planned, projects.title(project), draft_of)
 
     def _name(self, customer_id: str) -> str:
         if customer_id not in self._names:
@@ -238,11 +239,11 @@ class Backfill:
         return self._names[customer_id]
 
 
-def _skipped(planned: PlannedRecord, why: Message) -> PlannedRecord:
+def _skip(planned: PlannedRecord, why: Message) -> PlannedRecord:
     return replace(planned, action=PlannedAction.SKIP, title=planned.record.name, why=why)
 
 
-def _checked(planned: PlannedRecord, title: str, draft_of: Callable[[], object]) -> PlannedRecord:
+def _check_draft(planned: PlannedRecord, title: str, draft_of: Callable[[], object]) -> PlannedRecord:
     try:
         draft_of()
     except RejectedError as error:
@@ -250,7 +251,7 @@ def _checked(planned: PlannedRecord, title: str, draft_of: Callable[[], object])
     return replace(planned, title=title, why=msg("would be saved"))
 
 
-def _explained(planned: PlannedRecord) -> str:
+def _explain(planned: PlannedRecord) -> str:
     if planned.action is PlannedAction.LINK:
         return msg("{why} It would be linked.", why=planned.why)
     if planned.action is PlannedAction.ASK:
@@ -260,7 +261,7 @@ def _explained(planned: PlannedRecord) -> str:
     return planned.why
 
 
-def _compared(
+def _plan_posted(
     record: Record, name: str, voucher: Voucher, posted: Sequence[LedgerLine], *, year: FiscalYear
 ) -> PlannedRecord:
     number = find_posted(voucher, posted)

@@ -54,10 +54,12 @@ def _customers(context: SyncContext) -> Iterator[PlannedRecord]:
     for record in _records(context, EntityType.CUSTOMER):
         customer = context.moment.customer(record.id)
         if customer is not None:
-            yield _once(_customer(context, record, customer, matcher), used)
+            yield _link_once(_plan_customer(context, record, customer, matcher), used)
 
 
-def _customer(context: SyncContext, record: Record, customer: Customer, matcher: CustomerMatcher) -> PlannedRecord:
+def _plan_customer(
+    context: SyncContext, record: Record, customer: Customer, matcher: CustomerMatcher
+) -> PlannedRecord:
     planned = partial(PlannedRecord, record, title=customers.title(customer))
     if link := context.link(record):
         return planned(PlannedAction.LINKED, remote_id=link.remote_id)
@@ -73,17 +75,17 @@ def _customer(context: SyncContext, record: Record, customer: Customer, matcher:
 
 
 def _projects(context: SyncContext, numbers: Mapping[str, int]) -> Iterator[PlannedRecord]:
-    found = [_project(context, record, numbers) for record in _records(context, EntityType.PROJECT)]
+    found = [_read_project(context, record, numbers) for record in _records(context, EntityType.PROJECT)]
     drafts = [draft for _, draft in found if isinstance(draft, ProjectDraft)]
-    existing, used = _existing(context, [draft.number for draft in drafts]), set[str]()
+    existing, used = _find_existing(context, [draft.number for draft in drafts]), set[str]()
     for record, draft in found:
         if isinstance(draft, RejectedError):
             yield PlannedRecord(record, PlannedAction.REJECT, draft.title or record.name, why=draft.message)
         elif draft is not None:
-            yield _once(_plan_project(context, record, draft, existing.get(draft.number)), used)
+            yield _link_once(_plan_project(context, record, draft, existing.get(draft.number)), used)
 
 
-def _project(
+def _read_project(
     context: SyncContext, record: Record, numbers: Mapping[str, int]
 ) -> tuple[Record, ProjectDraft | RejectedError | None]:
     """Read a project; if its customer has no number yet, it is :data:`NO_NUMBER`."""
@@ -115,12 +117,12 @@ def _plan_project(
     return planned(PlannedAction.ASK, why=f"{number} {existing.name}")
 
 
-def _existing(context: SyncContext, numbers: Sequence[int]) -> Mapping[int, ExistingProject]:
+def _find_existing(context: SyncContext, numbers: Sequence[int]) -> Mapping[int, ExistingProject]:
     batches = (numbers[start : start + MAX_NUMBERS] for start in range(0, len(numbers), MAX_NUMBERS))
     return {each.number: each for batch in batches for each in context.erp.existing_projects(batch)}
 
 
-def _once(planned: PlannedRecord, used: set[str]) -> PlannedRecord:
+def _link_once(planned: PlannedRecord, used: set[str]) -> PlannedRecord:
     """Link a 24SevenOffice record only once; ask a person about any other record that matches it."""
     if planned.action is PlannedAction.LINK and planned.remote_id in used:
         return replace(planned, action=PlannedAction.ASK, remote_id="", why=planned.remote_id)

@@ -63,20 +63,20 @@ def preview_expenses(context: SyncContext, *, since: datetime, now: datetime) ->
     periods = changed_vouchers(context.erp, context.settings, since=since, until=now)
     for voucher in dict.fromkeys(voucher for _, vouchers in periods for voucher in vouchers):
         try:
-            yield from _planned(flow, voucher)
+            yield from _plan_voucher(flow, voucher)
         except RejectedError as error:
             title = error.title or voucher.name
             yield PlannedRecord(voucher, PlannedAction.REJECT, title, why=error.message)
 
 
-def _planned(flow: Expenses, voucher: Record) -> Iterator[PlannedRecord]:
+def _plan_voucher(flow: Expenses, voucher: Record) -> Iterator[PlannedRecord]:
     prepared = flow.prepare(SyncJob(0, voucher))
     skipped = PlannedRecord(voucher, PlannedAction.SKIP, prepared.title)
     if isinstance(prepared, Success):
         yield replace(skipped, why=prepared.message)
         return
     for key, draft in prepared.drafts.items():
-        expense = replace(skipped, remote_id=key, amount=draft.amount, files=len(prepared.files.approved))
+        expense = replace(skipped, remote_id=key, amount=draft.amount, files=len(prepared.documents.approved))
         if key in prepared.existing:
             yield replace(expense, action=PlannedAction.LINKED, why=msg("Already imported"))
         else:

@@ -39,7 +39,7 @@ def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationRe
     booked = context.erp.booked(first, last, costs=costs)
     report = compare(booked)
     if any(each.type in FOUND_OUTSIDE_THE_PERIOD for each in report.all_discrepancies) or (
-        expenses and expenses.in_part(booked)
+        expenses and expenses.has_partial_vouchers(booked)
     ):
         years = [year for year in context.erp.fiscal_years() if year.starts <= last and first <= year.ends]
         start = min((year.starts for year in years), default=first) - MARGIN

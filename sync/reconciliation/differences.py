@@ -69,20 +69,20 @@ def compare_voucher(
     VAT are compared to the øre; VAT that 24SevenOffice splits off may differ by half an øre a line.
     """
     visible = [line for line in lines if not line.hidden]
-    owed = _owed(expected, visible)
+    owed = _receivable_lines(expected, visible)
     parts = parts_of((line for line in visible if line not in owed), rates=rates)
-    found = [*_of_amounts(expected, owed, parts), *_of_names(expected, visible, owed)]
+    found = [*_compare_amounts(expected, owed, parts), *_compare_names(expected, visible, owed)]
     exact = not any(each.field in {ComparedField.AMOUNT, ComparedField.SIGN} for each in found)
-    found += _of_parts(expected_parts(expected), parts, exact=exact, slack=_allowed_rounding(visible))
+    found += _compare_parts(expected_parts(expected), parts, exact=exact, slack=_allowed_rounding(visible))
     of_revenue = {ComparedField.AMOUNT, ComparedField.SIGN, ComparedField.ACCOUNT, ComparedField.VAT}
     if not any(each.field in of_revenue for each in found):
-        found += _of_vat(expected, visible)
+        found += _compare_vat(expected, visible)
     return found
 
 
 def vat_is_rounded_otherwise(expected: Voucher, lines: Iterable[LedgerLine]) -> bool:
     """Return whether net revenue or VAT in the ledger differ from the invoice by a few øre."""
-    return bool(differences(replace(expected, splits_vat=False), lines))
+    return bool(differences(replace(expected, voucher_vat="net"), lines))
 
 
 def compare_expense(
@@ -133,7 +133,7 @@ def day_or_nothing(day: date | None) -> str:
     return Day(day) if day else NOTHING
 
 
-def _owed(expected: Voucher, lines: Sequence[LedgerLine]) -> list[LedgerLine]:
+def _receivable_lines(expected: Voucher, lines: Sequence[LedgerLine]) -> list[LedgerLine]:
     """Return the lines of the receivable, even on a wrong account."""
     receivable = expected.receivable
     on_account = [line for line in lines if line.account == receivable.account]
@@ -142,7 +142,7 @@ def _owed(expected: Voucher, lines: Sequence[LedgerLine]) -> list[LedgerLine]:
     return on_account or [line for line in others if line.amount * receivable.amount > 0]
 
 
-def _of_amounts(
+def _compare_amounts(
     expected: Voucher, owed: Sequence[LedgerLine], parts: Sequence[RevenuePart]
 ) -> Iterator[FieldDifference]:
     amount, actual = expected.receivable.amount, sum(line.amount for line in owed)
@@ -155,19 +155,19 @@ def _of_amounts(
         yield FieldDifference(ComparedField.AMOUNT, format_kroner(amount), format_kroner(revenue))
 
 
-def _of_names(
+def _compare_names(
     expected: Voucher, lines: Sequence[LedgerLine], owed: Sequence[LedgerLine]
 ) -> Iterator[FieldDifference]:
     receivable = expected.receivable
     accounts = {line.account for line in owed}
     if accounts != {receivable.account} and (accounts or receivable.amount):
-        yield FieldDifference(ComparedField.ACCOUNT, str(receivable.account), _listed(accounts))
+        yield FieldDifference(ComparedField.ACCOUNT, str(receivable.account), _join(accounts))
     other_customers = {line.customer_number for line in lines} - {None, receivable.customer_number}
     if other_customers and receivable.customer_number != UNKNOWN:
-        yield FieldDifference(ComparedField.CUSTOMER, str(receivable.customer_number), _listed(other_customers))
+        yield FieldDifference(ComparedField.CUSTOMER, str(receivable.customer_number), _join(other_customers))
     numbers, number = {line.invoice_number for line in lines} - {""}, str(expected.invoice_number)
     if numbers != {number}:
-        yield FieldDifference(ComparedField.NUMBER, number, _listed(numbers))
+        yield FieldDifference(ComparedField.NUMBER, number, _join(numbers))
     days = sorted({line.day for line in lines} - {expected.day})
     if days:
         same_month = all((day.year, day.month) == (expected.day.year, expected.day.month) for day in days)
@@ -179,21 +179,21 @@ def _of_names(
         yield FieldDifference(ComparedField.DUE, due, joined(*map(Day, dues), between=", "))
     departments = {line.department for line in lines} - {None, receivable.department}
     if departments and receivable.department:
-        yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _listed(departments))
+        yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _join(departments))
 
 
-def _of_vat(expected: Voucher, lines: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
+def _compare_vat(expected: Voucher, lines: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
     """Compare net revenue and VAT, which shows whether revenue contains VAT that was not split off."""
     off = differences(expected, lines)
     if off:
-        moment = [_labelled(str(account or "27xx"), format_kroner(amount)) for account, amount, _ in off]
-        ledger = [_labelled(str(account or "27xx"), format_kroner(amount)) for account, _, amount in off]
+        moment = [_label(str(account or "27xx"), format_kroner(amount)) for account, amount, _ in off]
+        ledger = [_label(str(account or "27xx"), format_kroner(amount)) for account, _, amount in off]
         yield FieldDifference(
             ComparedField.VAT_AMOUNT, joined(*moment, between=", "), joined(*ledger, between=", ")
         )
 
 
-def _of_parts(
+def _compare_parts(
     ours: list[RevenuePart], theirs: list[RevenuePart], *, exact: bool, slack: int | None
 ) -> Iterator[FieldDifference]:
     """Compare by account, then VAT and project on each; amounts only if the accounts agree."""
@@ -241,7 +241,7 @@ def _sums(parts: Iterable[RevenuePart], key: Callable[[RevenuePart], Key]) -> Su
 def _display(sums: Sums, other: Sums) -> str:
     """Format the sums that the other side lacks; revenue has the sign of the ledger, negative in credit."""
     keys = [key for key in sorted(sums) if sums[key] != other.get(key)]
-    shown = [_labelled("/".join(key), format_kroner(sums[key])) for key in keys]
+    shown = [_label("/".join(key), format_kroner(sums[key])) for key in keys]
     return joined(*shown, between=", ") or NOTHING
 
 
@@ -257,7 +257,7 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
 
     names = {key[-1] for key in off(sums, other)}
     if names != {key[-1] for key in off(other, sums)}:
-        return _listed(names)
+        return _join(names)
     shown = [
         Message(
             "{name} ({what})", {"name": key[-1], "what": joined(*key[:-1], format_kroner(sums[key]), between=": ")}
@@ -267,11 +267,11 @@ def _names(sums: Sums, other: Sums, *, slack: int | None) -> str:
     return joined(*shown, between=", ") or NOTHING
 
 
-def _labelled(name: str, amount: Amount) -> Message:
+def _label(name: str, amount: Amount) -> Message:
     return joined(name, amount, between=": ")
 
 
-def _listed(values: Iterable[object]) -> str:
+def _join(values: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, values))) or NOTHING
 
 

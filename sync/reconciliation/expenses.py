@@ -17,7 +17,8 @@ from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from models.inbox.links import LinkState
 from sync.engine.context import SyncContext
-from sync.flows.documents import merged, supplier_and_invoice_number
+from sync.error_codes.names import NOT_APPROVED
+from sync.flows.documents import merge_documents, supplier_and_invoice_number
 from sync.reconciliation.differences import (
     NOTHING,
     ComparedField,
@@ -31,7 +32,7 @@ from sync.records import (
     ExistingExpense,
     ExpenseDraft,
     LedgerLine,
-    VoucherFiles,
+    VoucherDocuments,
     is_partial,
     rates_of,
 )
@@ -71,7 +72,7 @@ class ExpenseSources:
         self._numbers = {moment_id: number for number, moment_id in self._ids.items()}
         self.project_id = cache(self._find_project)
         self._rates = rates_of(context.erp.vat_codes())
-        self._files: dict[int, VoucherFiles] = {}
+        self._documents: dict[int, VoucherDocuments] = {}
 
     def report(self, supplier_vouchers: Mapping[str, Sequence[LedgerLine]]) -> ReconciliationReport:
         """Return the discrepancies, voucher by voucher, then of expenses without a cost in the ledger."""
@@ -79,7 +80,7 @@ class ExpenseSources:
         complete = {each.number for each in years if each.starts <= self.last and self.first <= each.ends}
         return _ExpenseReconciliation(self, supplier_vouchers, complete).report()
 
-    def in_part(self, booked: BookedVouchers) -> bool:
+    def has_partial_vouchers(self, booked: BookedVouchers) -> bool:
         """Return whether some voucher with costs also has lines on other days."""
         return any(
             is_partial(lines) and any(line.account in self.listed for line in lines)
@@ -99,12 +100,12 @@ class ExpenseSources:
     def costs_of(self, lines: Sequence[LedgerLine]) -> VoucherCosts:
         return costs_of(lines, settings=self.settings, project_id=self.project_id, rates=self._rates)
 
-    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+    def documents_of(self, stamps: Collection[int]) -> Mapping[int, VoucherDocuments]:
         """Read the documents of stamps that have not been read yet."""
-        unknown = set(stamps) - self._files.keys()
+        unknown = set(stamps) - self._documents.keys()
         if unknown:
-            self._files |= self._context.erp.files_of(unknown)
-        return self._files
+            self._documents |= self._context.erp.documents_of(unknown)
+        return self._documents
 
     def _find_project(self, number: int) -> str | None:
         return self._ids.get(str(number)) or self._context.moment.project_numbered(number)
@@ -156,13 +157,15 @@ class _ExpenseReconciliation:
         vouchers = [
             found for name, lines in self.supplier_vouchers.items() if (found := self._voucher(name, lines))
         ]
-        files = sources.files_of({stamp for voucher in vouchers for stamp in voucher.stamps})
+        documents = sources.documents_of({stamp for voucher in vouchers for stamp in voucher.stamps})
         for voucher in sorted(vouchers, key=lambda each: [int(part) for part in each.name.split("-")]):
-            self.discrepancies += self._check(voucher, merged(files[stamp] for stamp in sorted(voucher.stamps)))
+            self.discrepancies += self._check(
+                voucher, merge_documents(documents[stamp] for stamp in sorted(voucher.stamps))
+            )
         for external, expenses in sorted(sources.expenses.items()):
             if external.startswith(OUR_PREFIX) and external not in self.checked:
                 self.discrepancies += self._only_in_moment(external.removeprefix(OUR_PREFIX), expenses)
-        self.counts["not_approved"] = len(self.pending)
+        self.counts[NOT_APPROVED] = len(self.pending)
         totals = [
             Total(account, "", moment, ledger)
             for account, (moment, ledger) in sorted(self.sums.items())
@@ -200,11 +203,11 @@ class _ExpenseReconciliation:
         keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
         return all(external_id(key) in self.sources.expenses for key in keys)
 
-    def _check(self, voucher: _SupplierVoucher, files: VoucherFiles) -> Iterator[Discrepancy]:
-        supplier, invoice_number = supplier_and_invoice_number(files)
+    def _check(self, voucher: _SupplierVoucher, documents: VoucherDocuments) -> Iterator[Discrepancy]:
+        supplier, invoice_number = supplier_and_invoice_number(documents)
         invoice = supplier_invoice_of(voucher.lines, supplier=supplier, invoice_number=invoice_number)
         drafts = drafts_of(voucher.name, voucher.costs, invoice, settings=self.sources.settings)
-        pending = files.held_back and voucher.name not in self.linked
+        pending = documents.is_held_back and voucher.name not in self.linked
         for (key, draft), cost in zip(drafts.items(), voucher.costs, strict=True):
             self.checked.add(draft.external_id)
             expenses = self.sources.expenses.get(draft.external_id, ())

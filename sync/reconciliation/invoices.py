@@ -9,7 +9,7 @@ from itertools import chain
 
 from models.enums import EntityType, Lane
 from models.inbox import links
-from sync.engine.context import SyncContext, is_int32
+from sync.engine.context import SyncContext
 from sync.error_codes.names import BEFORE_FIRST_DAY
 from sync.errors import RejectedError
 from sync.money import format_rate
@@ -21,6 +21,7 @@ from sync.reconciliation.differences import (
 )
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from sync.records import Chart, ExportStatus, Invoice, LedgerLine, Voucher, rates_of, year_name
+from sync.rules.record_numbers import is_int32
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 from sync.rules.vouchers import voucher_of
 

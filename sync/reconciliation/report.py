@@ -109,7 +109,7 @@ class Discrepancy:
     @property
     def fingerprint(self) -> str:
         """The hash of the differences: an accepted discrepancy is not reported until this changes."""
-        return hashlib.sha256(repr((*self._as_compared().items(),)).encode()).hexdigest()
+        return hashlib.sha256(repr((*self._hashed_values().items(),)).encode()).hexdigest()
 
     @property
     def description(self) -> Message:
@@ -134,7 +134,7 @@ class Discrepancy:
 
     @property
     def can_be_sent(self) -> bool:
-        """Whether it may be sent (again), as a search would find a posted voucher, and nothing says otherwise."""
+        """Whether it may be sent (again): a search of the ledger would find a voucher that is already posted."""
         if self.expense:
             return self.type in SYNCABLE_EXPENSES and not self.because
         if self.type is DiscrepancyType.DIFFERENT:
@@ -143,7 +143,7 @@ class Discrepancy:
 
     @property
     def expense_to_unlink(self) -> str:
-        """Our key of the expense whose link prevents that it is created again, empty if none does."""
+        """Our key of the expense whose link keeps it from being created again; empty if none does."""
         return self.expense if self.type is not DiscrepancyType.MOMENT_ONLY else ""
 
     @property
@@ -155,9 +155,9 @@ class Discrepancy:
     def as_json(self) -> dict[str, Any]:
         """Return JSON values. "typed" has the values of "differences", with the types of days and amounts."""
         typed = [[as_json(each.moment), as_json(each.ledger)] for each in self.differences]
-        return {**self._as_compared(), **({"typed": typed} if typed else {})}
+        return {**self._hashed_values(), **({"typed": typed} if typed else {})}
 
-    def _as_compared(self) -> dict[str, Any]:
+    def _hashed_values(self) -> dict[str, Any]:
         """Return the values that fingerprints of accepted discrepancies hash, unchanged in every release."""
         return {
             "type": self.type,

@@ -10,17 +10,13 @@ from i18n.catalog import Language
 from i18n.messages import Day, Message, msg, translate
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
-from sync.error_codes.names import BEFORE_FIRST_DAY
+from sync.error_codes.names import BEFORE_FIRST_DAY, NO_PROJECT, NOT_LISTED, UNKNOWN_PROJECT, VAT_UNCLEAR
 from sync.money import NOK
 from sync.records import ExpenseDraft, LedgerLine
 from sync.rules.normalization import clean
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, gross_amounts
 
 MAX_DESCRIPTION_LENGTH = 250
-
-
-VAT_UNCLEAR = "vat_unclear"
-"""Error code of a cost whose VAT does not match its rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +172,14 @@ def title_of(voucher: str, lines: Sequence[LedgerLine]) -> Message:
 def _skip_reason(line: LedgerLine, listed: AccountRanges, first_day: date | None) -> SkippedLine | None:
     if line.account not in listed:
         return SkippedLine(
-            error_code="not_listed", why=msg("Account {account} isn't listed for expenses", account=line.account)
+            error_code=NOT_LISTED, why=msg("Account {account} isn't listed for expenses", account=line.account)
         )
     if first_day and line.day < first_day:
         day = Day(first_day)
         return SkippedLine(error_code=BEFORE_FIRST_DAY, why=msg("Dated before {day}", day=day))
     if not line.project_number:
         return SkippedLine(
-            error_code="no_project",
+            error_code=NO_PROJECT,
             why=msg("The cost on account {account} has no project", account=line.account),
         )
     return None
@@ -194,7 +190,7 @@ def _project(line: LedgerLine, project_id: Callable[[int], str | None]) -> tuple
     found = project_id(number)
     if found:
         return number, found
-    return SkippedLine(error_code="unknown_project", why=msg("Moment has no project {number}", number=number))
+    return SkippedLine(error_code=UNKNOWN_PROJECT, why=msg("Moment has no project {number}", number=number))
 
 
 def _description(cost: Cost, supplier_invoice: SupplierInvoice, language: Language) -> str:

@@ -7,7 +7,7 @@ from i18n.messages import Message, msg
 from models.enums import EntityType
 from models.inbox.questions import Candidate
 from sync.records import Address
-from sync.rules.matching import folded
+from sync.rules.matching import fold_name
 from sync.rules.organization_numbers import is_norwegian, organization_key
 
 
@@ -39,7 +39,7 @@ def compare(moment_record: Candidate | None, candidate: Candidate) -> Mapping[st
     Capitals in a name and the spelling of an organization number make no difference. One e-mail address in common
     is enough. A number that Moment does not have yet is not compared.
     """
-    compared = {name: _compared(name, moment_record, candidate) for name in _NAMES} if moment_record else {}
+    compared = {name: _compare_field(name, moment_record, candidate) for name in _NAMES} if moment_record else {}
     return {name: found for name, found in compared.items() if found}
 
 
@@ -55,7 +55,7 @@ def one_line(address: Address | None) -> str:
 _NAMES = ("number", "name", "organization_number", "email", "customer_number", "address")
 
 
-def _compared(name: str, moment_record: Candidate, candidate: Candidate) -> Comparison | None:
+def _compare_field(name: str, moment_record: Candidate, candidate: Candidate) -> Comparison | None:
     ours, theirs = (_keys(name, getattr(each, name)) for each in (moment_record, candidate))
     if not ours or not theirs:
         if not (ours or theirs) or (name == "number" and not ours):
@@ -74,5 +74,5 @@ def _keys(name: str, text: str) -> set[str]:
         case "address":
             keys = {"".join(filter(str.isalnum, text.casefold()))}
         case _:
-            keys = {folded(text)}
+            keys = {fold_name(text)}
     return keys - {""}

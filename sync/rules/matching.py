@@ -11,13 +11,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from sync.records import Company, Customer, ExistingProject, ProjectDraft
-from sync.rules.normalization import clean
+from sync.rules.normalization import MAX_CUSTOMER_NAME_LENGTH, MAX_PROJECT_NAME_LENGTH, clean
 from sync.rules.organization_numbers import is_norwegian, norwegian_number, organization_key
-
-MAX_NAME_LENGTH = 100
-"""Characters that 24SevenOffice keeps of a customer's name (S50); only these are compared."""
-
-MAX_PROJECT_NAME_LENGTH = 200
 
 NAME_SIMILARITY = 0.6
 """Similarity (difflib's ratio) from which two names under the same number may be the same customer."""
@@ -63,7 +58,7 @@ class CustomerMatcher:
         if known := self.known(customer):
             return Match(known)
         numbered = self._by_organization.get(organization_key(customer.organization_number), [])
-        named = _without_conflicting_numbers(customer, self._by_name.get(folded(customer.name), []))
+        named = _without_conflicting_numbers(customer, self._by_name.get(fold_name(customer.name), []))
         certain = _only_one(customer, numbered, narrowed=[each for each in numbered if _same_name(customer, each)])
         if not numbered:
             certain = _only_one(customer, named, narrowed=[each for each in named if _same_email(customer, each)])
@@ -112,7 +107,7 @@ class CustomerMatcher:
         indexes = (
             (self._by_moment_id, {company.moment_id}),
             (self._by_organization, {organization_key(company.organization_number)}),
-            (self._by_name, {folded(company.name)}),
+            (self._by_name, {fold_name(company.name)}),
             (self._by_firm, {_firm(company.name)}),
             (self._by_email, {email.strip().casefold() for email in company.emails}),
         )
@@ -133,13 +128,13 @@ def has_same_name_and_customer(draft: ProjectDraft, existing: ExistingProject) -
     return theirs == ours and not other_customer
 
 
-def folded(name: str) -> str:
-    return clean(name, max_length=MAX_NAME_LENGTH).casefold()
+def fold_name(name: str) -> str:
+    return clean(name, max_length=MAX_CUSTOMER_NAME_LENGTH).casefold()
 
 
 def _firm(name: str) -> str:
     """Reduce a firm's name to a key without spaces, punctuation and legal form."""
-    words = re.findall(r"\w+", re.sub(r"[/.']", "", folded(name)))
+    words = re.findall(r"\w+", re.sub(r"[/.']", "", fold_name(name)))
     while len(words) > 1 and LEGAL_FORMS.fullmatch(words[-1]):
         words.pop()
     while len(words) > 1 and LEGAL_FORMS.fullmatch(words[0]):
@@ -194,7 +189,7 @@ def _same_number_or_name(customer: Customer, company: Company) -> bool:
 
 def _may_be_same(customer: Customer, company: Company) -> bool:
     """Return whether two may be the same by their organization numbers or by similar names."""
-    names = SequenceMatcher(None, folded(customer.name), folded(company.name))
+    names = SequenceMatcher(None, fold_name(customer.name), fold_name(company.name))
     return _same_number_or_name(customer, company) or names.ratio() >= NAME_SIMILARITY
 
 
@@ -212,7 +207,7 @@ def _norwegian(either: Customer | Company) -> str:
 
 
 def _same_name(customer: Customer, company: Company) -> bool:
-    return folded(customer.name) == folded(company.name)
+    return fold_name(customer.name) == fold_name(company.name)
 
 
 def _same_email(customer: Customer, company: Company) -> bool:

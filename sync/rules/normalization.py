@@ -5,6 +5,12 @@ import unicodedata
 
 from i18n.messages import Message, msg, with_code
 
+MAX_CUSTOMER_NAME_LENGTH = MAX_CITY_LENGTH = 100
+MAX_PROJECT_NAME_LENGTH = 200
+MAX_STREET_LENGTH = 250
+MAX_POSTAL_CODE_LENGTH = 16
+"""Lengths in characters that 24SevenOffice accepts (S50). Longer texts are cut before they are used."""
+
 _COUNTRY_CODE = re.compile(r"[A-Z]{2}")
 
 _MAX_FACTOR = 20

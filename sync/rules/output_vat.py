@@ -145,7 +145,7 @@ def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Spli
     amounts = _gross_by_key(lines, vat, total=total)
     gross = {key: to_ore(amount * rate) for key, amount in amounts.items()}
     _adjust_largest(gross, to_ore(total * rate))
-    by_code = _summed((code, amount) for (code, _), amount in vat.items())
+    by_code = _sum_by_key((code, amount) for (code, _), amount in vat.items())
     vat_ore = {code: to_ore(amount * rate) for code, amount in by_code.items()}
     return Split(
         total=to_ore(total * rate),
@@ -164,7 +164,7 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
     Sums that 24SevenOffice splits off may differ by the rounding of single lines.
     """
     visible = [line for line in lines if not line.hidden]
-    slack = {each.tax_code: each.slack if voucher.splits_vat else 0 for each in voucher.vat}
+    slack = {each.tax_code: each.slack if voucher.voucher_vat == "gross" else 0 for each in voucher.vat}
     known = {each.account for each in voucher.vat if each.account}
     is_known = all(each.account for each in voucher.vat if each.amount or each.slack)
     of_vat = {line.account for line in visible if line.account in VAT_ACCOUNTS or line.account in known}
@@ -208,7 +208,7 @@ def rounded_vat(voucher: Voucher) -> OutputVat | None:
 
     Return None if none is, if rounding does not explain one of them, or if 24SevenOffice splits the VAT off.
     """
-    if voucher.splits_vat or any(each.off_rate is None for each in voucher.vat):
+    if voucher.voucher_vat == "gross" or any(each.off_rate is None for each in voucher.vat):
         return None
     off = [each for each in voucher.vat if each.off_rate]
     return max(off, key=lambda each: abs(each.off_rate or 0), default=None)
@@ -264,14 +264,14 @@ def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
 
 def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[Category, Decimal]:
     """Return the VAT of each rate of each VAT code, in the invoice's currency."""
-    gross = _summed((each.category, each.line.amount) for each in lines)
+    gross = _sum_by_key((each.category, each.line.amount) for each in lines)
     largest = max(lines, key=lambda each: abs(each.line.amount), default=None)
     if largest:
         gross[largest.category] += total - sum(gross.values())
     vat = _vat_rounded_once(lines)
     if vat is None:
         rates = {each: each.rate or Decimal() for each in gross}
-        return {each: _rounded(amount * rates[each] / (HUNDRED + rates[each])) for each, amount in gross.items()}
+        return {each: _round(amount * rates[each] / (HUNDRED + rates[each])) for each, amount in gross.items()}
     if _net_of(lines) + sum(vat.values()) == total:
         return vat
     net = _net_by_category(lines)
@@ -283,11 +283,11 @@ def _vat_rounded_once(lines: Sequence[BookedLine]) -> dict[Category, Decimal] | 
     if not all(map(_has_net, lines)):
         return None
     net = _net_by_category(lines)
-    return {category: _rounded(amount * (category.rate or 0) / HUNDRED) for category, amount in net.items()}
+    return {category: _round(amount * (category.rate or 0) / HUNDRED) for category, amount in net.items()}
 
 
 def _net_by_category(lines: Iterable[BookedLine]) -> dict[Category, Decimal]:
-    return _summed((each.category, each.line.net or Decimal()) for each in lines)
+    return _sum_by_key((each.category, each.line.net or Decimal()) for each in lines)
 
 
 def _net_of(lines: Iterable[BookedLine]) -> Decimal:
@@ -298,10 +298,10 @@ def _gross_by_key(
     lines: Sequence[BookedLine], vat: Mapping[Category, Decimal], *, total: Decimal
 ) -> dict[RevenueKey, Decimal]:
     """Return the amounts including VAT by key; together they are the total."""
-    amounts = _summed((each.key, each.line.amount) for each in lines)
+    amounts = _sum_by_key((each.key, each.line.amount) for each in lines)
     if all(map(_has_net, lines)):
-        net = _summed((each.vat_code, each.line.net or Decimal()) for each in lines)
-        codes = _summed((category.vat_code, amount) for category, amount in vat.items())
+        net = _sum_by_key((each.vat_code, each.line.net or Decimal()) for each in lines)
+        codes = _sum_by_key((category.vat_code, amount) for category, amount in vat.items())
         if sum(net.values()) + sum(codes.values()) == total:
             for code, amount in codes.items():
                 _adjust_largest_of({key for key in amounts if key.vat_code == code}, amounts, net[code] + amount)
@@ -363,11 +363,11 @@ def _off_rate(invoice: Split, code: str, rate: Decimal) -> int | None:
     return off if abs(off) <= invoice.rounding else None
 
 
-def _rounded(amount: Decimal) -> Decimal:
+def _round(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 
-def _summed(amounts: Iterable[tuple[K, Decimal]]) -> dict[K, Decimal]:
+def _sum_by_key(amounts: Iterable[tuple[K, Decimal]]) -> dict[K, Decimal]:
     sums: dict[K, Decimal] = defaultdict(Decimal)
     for key, amount in amounts:
         sums[key] += amount

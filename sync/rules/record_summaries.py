@@ -17,7 +17,7 @@ from sync.rules.identity_numbers import NATIONAL_ID
 from sync.rules.normalization import clean
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS
 
-MAX_NAME_LENGTH = 100
+MAX_SUMMARY_NAME_LENGTH = 100
 MAX_NUMBER_LENGTH = 40
 CURRENCY_LENGTH = 3
 
@@ -88,7 +88,7 @@ def facts(entity_type: EntityType, summary: RecordSummary, language: Language) -
 
 def _name(text: str) -> str:
     """Mask national identity numbers in a name, as in recorded calls."""
-    return NATIONAL_ID.sub("*" * 11, clean(text, max_length=MAX_NAME_LENGTH))
+    return NATIONAL_ID.sub("*" * 11, clean(text, max_length=MAX_SUMMARY_NAME_LENGTH))
 
 
 def _number(text: str) -> str:

@@ -120,12 +120,12 @@ class _Voucher:
         """Yield the VAT of each code, and then that of the strays, with the lines that bear it."""
         for code, vat in self._vat.items():
             is_reversed = any(line.account in self._output for line in vat)
-            yield self._reverse_charge(code, vat) if is_reversed else self._own(code, vat)
+            yield self._reverse_charge(code, vat) if is_reversed else self._part_of_own_vat(code, vat)
         codes = self._codes_without_vat()
-        cancelling = {code: part for code in codes if self._output and (part := self._cancelling(code))}
+        cancelling = {code: part for code in codes if self._output and (part := self._cancelling_part(code))}
         yield from cancelling.values()
         if self._strays:
-            yield self._of_unassigned_vat([code for code in codes if code not in cancelling])
+            yield self._part_of_strays([code for code in codes if code not in cancelling])
 
     def shares(self, part: _Part) -> list[int]:
         """Divide VAT to the øre: by the exact shares, otherwise by the amounts."""
@@ -133,19 +133,19 @@ class _Voucher:
         sizes = [abs(each) for each in part.exact]
         return _share(part.vat, part.exact or [Fraction()] * len(amounts), sizes if any(sizes) else amounts)
 
-    def _own(self, code: str, vat: Sequence[LedgerLine]) -> _Part:
+    def _part_of_own_vat(self, code: str, vat: Sequence[LedgerLine]) -> _Part:
         """Divide the VAT lines of a code among the other lines with that code."""
         amount, indexes = sum(line.amount for line in vat), self._indexes[code]
         slack = self._slack * (len(indexes) + len(vat))
         rate = self._rate(code, amount, slack=slack)
         if rate is None:
-            return _Part(amount, indexes, unclear=self._disagreeing(code, rate, amount))
+            return _Part(amount, indexes, unclear=self._wrong_rate_message(code, rate, amount))
         exact = [_vat_of(self.costs[n].amount, rate) for n in indexes]
         if self._rate_explains(rate, indexes, [line.amount for line in vat]):
             return _Part(amount, indexes, exact)
         if abs(amount - sum(exact, Fraction())) > slack or not all(_sides(self._sums(indexes))):
-            return _Part(amount, indexes, unclear=self._disagreeing(code, rate, amount))
-        return _Part(amount, indexes, exact, unclear=_on_both_sides(code, rate))
+            return _Part(amount, indexes, unclear=self._wrong_rate_message(code, rate, amount))
+        return _Part(amount, indexes, exact, unclear=_both_sides_message(code, rate))
 
     def _rate_explains(self, rate: Decimal, indexes: Sequence[int], vat: Sequence[int]) -> bool:
         """Return whether a rate explains these VAT lines.
@@ -203,9 +203,9 @@ class _Voucher:
         amount, indexes, rate = sum(line.amount for line in vat), self._indexes[code], self._rates.get(code)
         off = abs(output + _vat_of(self._net(code), rate)) if rate and amount else 0
         agrees = off <= self._slack * (len(indexes) + len(vat)) and min(0, output) <= amount <= max(0, output)
-        return _Part(0, indexes, unclear=None if agrees else self._disagreeing(code, rate, -output))
+        return _Part(0, indexes, unclear=None if agrees else self._wrong_rate_message(code, rate, -output))
 
-    def _of_unassigned_vat(self, codes: Sequence[str]) -> _Part:
+    def _part_of_strays(self, codes: Sequence[str]) -> _Part:
         """Divide stray VAT lines among the lines whose codes have no VAT lines."""
         vat = sum(line.amount for line in self._strays)
         indexes = [n for code in codes for n in self._indexes[code]]
@@ -223,7 +223,7 @@ class _Voucher:
             is_reversed = sum(output) * sum(self.costs[n].amount for n in indexes) < 0
             if is_reversed and abs(off) <= slack and not (charged and all(exact)):
                 return _Part(charged, indexes, exact, unclear=unproven) if charged else _Part(0, indexes)
-        return _Part(vat, indexes or range(len(self.costs)), unclear=_stray(vat, round(expected)))
+        return _Part(vat, indexes or range(len(self.costs)), unclear=_stray_vat_message(vat, round(expected)))
 
     def _unproven_rate(self, codes: Sequence[str], slack: int) -> Message | None:
         """Return why VAT lines without a code do not prove the rates of lines on both sides.
@@ -234,19 +234,19 @@ class _Voucher:
         rates = {code: rate for code in codes if (rate := self._rates.get(code))}
         mixed = [code for code in rates if all(_sides(self._sums(self._indexes[code])))]
         charged = _sides([line.amount for line in self._strays if line.account not in self._output])
-        ways: list[Mapping[str, Collection[int]]] = [
+        groupings: list[Mapping[str, Collection[int]]] = [
             {code: [self.costs[n].amount for n in self._indexes[code]] for code in rates},
             {code: self._sums(self._indexes[code]) for code in rates},
         ]
         if not any(self._is_of_any_rate(code, slack) for code in mixed):
-            ways.append({code: [self._net(code)] for code in rates})
-        for nets in ways:
+            groupings.append({code: [self._net(code)] for code in rates})
+        for nets in groupings:
             off = [Fraction(each) for each in charged]
             for code, rate in rates.items():
                 off = [vat - _vat_of(net, rate) for vat, net in zip(off, _sides(nets[code]), strict=True)]
             if all(abs(each) <= slack for each in off):
                 return None
-        return _on_both_sides(mixed[0], rates[mixed[0]]) if mixed else None
+        return _both_sides_message(mixed[0], rates[mixed[0]]) if mixed else None
 
     def _is_of_any_rate(self, code: str, slack: int) -> bool:
         """Return whether a different rate would give the same VAT on the lines of a code."""
@@ -254,15 +254,15 @@ class _Voucher:
         others = {Decimal(), *self._rates.values()} - {own}
         return any(abs(_vat_of(self._net(code), own - each)) <= slack for each in others)
 
-    def _cancelling(self, code: str) -> _Part | None:
+    def _cancelling_part(self, code: str) -> _Part | None:
         """Return lines of several accounts or projects that cancel out, if no VAT line shows that they are net."""
         rate, amounts = self._rates.get(code), [self.costs[n].amount for n in self._indexes[code]]
         slack = self._slack * len(amounts)
         if not rate or abs(_vat_of(self._net(code), rate)) > slack:
             return None
-        nets_by_way = (self._sums(self._indexes[code]), amounts, _sides(amounts))
-        ways = [[_vat_of(net, rate) for net in nets if net] for nets in nets_by_way]
-        if all(abs(each) <= slack for each in ways[0]) or any(self._are_charged(each, slack) for each in ways):
+        groupings_of_nets = (self._sums(self._indexes[code]), amounts, _sides(amounts))
+        vat = [[_vat_of(net, rate) for net in nets if net] for nets in groupings_of_nets]
+        if all(abs(each) <= slack for each in vat[0]) or any(self._are_charged(each, slack) for each in vat):
             return None
         why = msg("Lines with VAT code {code} cancel out, and no VAT line shows whether they are net.", code=code)
         return _Part(0, self._indexes[code], unclear=why)
@@ -279,7 +279,7 @@ class _Voucher:
     def _net(self, code: str) -> int:
         return sum(self.costs[n].amount for n in self._indexes[code])
 
-    def _disagreeing(self, code: str, rate: Decimal | None, vat: int) -> Message:
+    def _wrong_rate_message(self, code: str, rate: Decimal | None, vat: int) -> Message:
         net, found = format_kroner(self._net(code)), format_kroner(vat)
         if rate is None:
             return msg(
@@ -297,7 +297,7 @@ class _Voucher:
         )
 
 
-def _stray(vat: int, expected: int) -> Message:
+def _stray_vat_message(vat: int, expected: int) -> Message:
     return msg(
         "NOK {vat} of VAT in the voucher matches none of the VAT codes on its cost lines. Their rates give "
         "NOK {expected}.",
@@ -310,7 +310,7 @@ def _code(line: LedgerLine) -> str:
     return line.vat_code if is_vat_code(line.vat_code) else ""
 
 
-def _on_both_sides(code: str, rate: Decimal) -> Message:
+def _both_sides_message(code: str, rate: Decimal) -> Message:
     return msg(
         "Lines with VAT code {code} are in debit and in credit, and their VAT doesn't show that {rate} % is "
         "right.",

@@ -8,7 +8,19 @@ from itertools import chain
 
 from i18n.messages import Day, msg, translate
 from models.connections.settings import ConnectionSettings
-from sync.error_codes.names import ACCOUNT_UNKNOWN, VAT_ACCOUNT, VAT_RATE
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import (
+    ACCOUNT_UNKNOWN,
+    CURRENCY_RATE,
+    DUE_DATE,
+    INVOICE_NUMBER,
+    KID,
+    RATE_OF_ONE,
+    SIGN,
+    UNBALANCED,
+    VAT_ACCOUNT,
+    VAT_RATE,
+)
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
 from sync.records import NO_VAT_CODE, Chart, Entry, Invoice, LedgerLine, Voucher, is_vat_code
@@ -31,11 +43,7 @@ MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
 MAX_RATE_FACTOR = 3
 """The factor by which a rate may differ from the one that 24SevenOffice lists, which may be some years old."""
 
-CURRENCY_RATE = "currency_rate"
-
-_CREDIT_OR_POST_MANUALLY = msg(
-    "Credit it in Moment and issue a new one, or post it manually and mark it as resolved."
-)
+_CREDIT_OR_POST_MANUALLY = ERROR_CODES[KID].remedy
 
 
 def voucher_of(
@@ -67,17 +75,16 @@ def voucher_of(
     revenue, vat = as_records(parts, codes=chart.vat_codes, numbers=numbers)
     entry = partial(Entry, customer_number=customer_number, department=settings.department)
     receivable = entry(settings.receivables_account, parts.total, project_number=numbers.get(own))
-    splits_vat = settings.voucher_vat == "gross"
     credits_ = [
         entry(
             each.account,
-            each.gross if splits_vat else each.net,
+            each.gross if settings.voucher_vat == "gross" else each.net,
             tax_code=each.tax_code,
             project_number=each.project_number,
         )
         for each in revenue
     ]
-    if not splits_vat:
+    if settings.voucher_vat == "net":
         credits_ += [entry(each.account or 0, each.amount, tax_code=each.tax_code) for each in vat]
     return Voucher(
         number=number,
@@ -90,7 +97,7 @@ def voucher_of(
         currency=invoice.currency,
         revenue=revenue,
         vat=vat,
-        splits_vat=splits_vat,
+        voucher_vat=settings.voucher_vat,
     )
 
 
@@ -144,11 +151,8 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
                 "The invoice has exactly 1 krone for one {currency}, as if no rate was entered.",
                 currency=invoice.currency,
             ),
-            error_code="rate_of_one",
-            remedy=msg(
-                "If no rate was entered, credit the invoice in Moment and issue it again with its rate. If it "
-                "is right, post it manually and mark it as resolved."
-            ),
+            error_code=RATE_OF_ONE,
+            remedy=ERROR_CODES[RATE_OF_ONE].remedy,
         )
     if known is None or known == 1:
         raise RejectedError(
@@ -252,7 +256,7 @@ def voucher_comment(invoice: Invoice, *, title: str, url: str, settings: Connect
 def _checked_number(invoice: Invoice) -> int:
     """Return the invoice's number. Raises RejectedError if a field of the invoice does not fit into a voucher."""
     if invoice.number is None:
-        raise RejectedError(msg("The invoice has no invoice number."), error_code="invoice_number")
+        raise RejectedError(msg("The invoice has no invoice number."), error_code=INVOICE_NUMBER)
     if invoice.number > MAX_INVOICE_NUMBER:
         raise RejectedError(
             msg(
@@ -260,20 +264,20 @@ def _checked_number(invoice: Invoice) -> int:
                 number=invoice.number,
                 most=MAX_INVOICE_NUMBER,
             ),
-            error_code="invoice_number",
+            error_code=INVOICE_NUMBER,
             remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if invoice.due and invoice.due < invoice.day and not invoice.credit_note:
         due, day = Day(invoice.due), Day(invoice.day)
         raise RejectedError(
             msg("The invoice is due on {due}, before its date, {day}.", due=due, day=day),
-            error_code="due_date",
+            error_code=DUE_DATE,
             remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if len(invoice.kid) > MAX_KID_LENGTH or sum(map(str.isdigit, invoice.kid)) > MAX_KID_DIGITS:
         raise RejectedError(
             msg("The KID “{kid}” has more than {most} digits.", kid=invoice.kid, most=MAX_KID_DIGITS),
-            error_code="kid",
+            error_code=KID,
             remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if (invoice.total > 0) if invoice.credit_note else (invoice.total < 0):
@@ -291,7 +295,7 @@ def _wrong_sign_error(invoice: Invoice) -> RejectedError:
             total=total,
         )
     )
-    return RejectedError(problem, error_code="sign", remedy=_CREDIT_OR_POST_MANUALLY)
+    return RejectedError(problem, error_code=SIGN, remedy=ERROR_CODES[SIGN].remedy)
 
 
 def _unbalanced_error(invoice: Invoice) -> RejectedError:
@@ -301,11 +305,8 @@ def _unbalanced_error(invoice: Invoice) -> RejectedError:
             lines=sum((line.amount for line in invoice.lines), Decimal()),
             total=invoice.total,
         ),
-        error_code="unbalanced",
-        remedy=msg(
-            "Credit the invoice in Moment and create a new one, or post it manually and mark it as resolved. If "
-            "its total is rounded to a whole krone, enter the account for rounding in the connection's settings."
-        ),
+        error_code=UNBALANCED,
+        remedy=ERROR_CODES[UNBALANCED].remedy,
     )
 
 
@@ -345,10 +346,7 @@ def _no_vat_account_error(account: int, code: str) -> RejectedError:
             code=code,
         ),
         error_code=VAT_ACCOUNT,
-        remedy=msg(
-            "Set the account of the VAT code in 24SevenOffice, or name another VAT code for the account in the "
-            "connection's settings. Then retry."
-        ),
+        remedy=ERROR_CODES[VAT_ACCOUNT].remedy,
     )
 
 
@@ -363,8 +361,5 @@ def _wrong_vat_error(charged: Decimal, account: int, code: str, rate: Decimal) -
             rate=format_rate(rate),
         ),
         error_code=VAT_RATE,
-        remedy=msg(
-            "Name the right VAT code for the account in the connection's settings, or in Moment; or correct the "
-            "account in 24SevenOffice. Then retry."
-        ),
+        remedy=ERROR_CODES[VAT_RATE].remedy,
     )

@@ -24,8 +24,9 @@ from requests.adapters import HTTPAdapter
 
 from integrations.moment.gateway import MomentGateway
 from integrations.twentyfour.gateway import TwentyFourGateway
+from models import uploaded_documents
 from models.enums import EntityType, Record
-from models.inbox import dependencies, files, leases
+from models.inbox import dependencies, leases
 from sync.engine.context import SyncContext
 from sync.polling import polls
 from sync.runner import Runner
@@ -112,7 +113,7 @@ POINTS = (
         entity_type=EntityType.EXPENSE,
         after=True,
     ),
-    Point(name="file uploaded, not noted", owner=files, function="save"),
+    Point(name="file uploaded, not noted", owner=uploaded_documents, function="save"),
     Point(name="done, not completed", owner=leases, function="complete"),
     Point(name="completed, no job woken", owner=dependencies, function="wake"),
     Point(name="completed, nothing after it", owner=leases, function="complete", after=True),

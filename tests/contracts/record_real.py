@@ -119,7 +119,7 @@ def _read_around(erp: TwentyFourGateway, line: LedgerLine, told: list[str]) -> N
     if line.project_number:
         _try(told, erp.project, line.project_number)
     if line.stamp:
-        _try(told, erp.files_of, [line.stamp])
+        _try(told, erp.documents_of, [line.stamp])
     if line.invoice_number.isdecimal():
         _try(told, partial(erp.posted, day=line.day), int(line.invoice_number))
 

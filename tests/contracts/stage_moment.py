@@ -93,7 +93,9 @@ class Scene:
 
 
 def attach(moment: ProjectExpenses, expense_id: str, content: bytes = b"%PDF-1.7") -> None:
-    moment.attach(expense_id, name="Byggmakker 5512.pdf", media_type="application/pdf", content=BytesIO(content))
+    moment.upload_document(
+        expense_id, name="Byggmakker 5512.pdf", media_type="application/pdf", content=BytesIO(content)
+    )
 
 
 SCENES = {
@@ -123,9 +125,9 @@ SCENES = {
         lambda moment: moment.update_expense(EXPENSE, replace(TIMBER, amount=-99), activity="Expenses"), gives=True
     ),
     "attach": Scene(lambda moment: attach(moment, EXPENSE), None),
-    "attachments": Scene(lambda moment: moment.attachments(EXPENSE), ["Byggmakker 5512.pdf"]),
+    "attachments": Scene(lambda moment: moment.document_names(EXPENSE), ["Byggmakker 5512.pdf"]),
     "delete_expense": Scene(lambda moment: moment.delete_expense(EXPENSE), gives=True),
-    "expense_that_is_gone": Scene(lambda moment: moment.attachments(EXPENSE), None),
+    "expense_that_is_gone": Scene(lambda moment: moment.document_names(EXPENSE), None),
     "last_invoice_number": Scene(lambda moment: moment.last_invoice_number(since=MORNING), 2),
     "has_activity": Scene(lambda moment: moment.has_activity("DETAIL DESIGN"), gives=True),
     "has_no_activity": Scene(lambda moment: moment.has_activity("Utlegg"), gives=False),

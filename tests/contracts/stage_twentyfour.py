@@ -41,8 +41,8 @@ from sync.records import (
     ProjectDraft,
     VatCode,
     Voucher,
-    VoucherFile,
-    VoucherFiles,
+    VoucherDocument,
+    VoucherDocuments,
 )
 from tests import factories
 from tests.contracts import suppliers
@@ -103,7 +103,7 @@ VAT_CODES = (
 )
 SCAN = b"%PDF-1.7 F-77"
 SEEN = [{"Key": "CustomerName", "Value": "Byggmakker AS"}, {"Key": "InvoiceNo", "Value": "F-77"}]
-DOCUMENT = VoucherFile(
+DOCUMENT = VoucherDocument(
     id="1",
     type="pdf",
     supplier="Byggmakker AS",
@@ -190,7 +190,7 @@ SCENES = {
         ["2026-104-40001"],
     ),
     "supplier_voucher": Scene(lambda erp: erp.supplier_voucher("2026-104-40001"), PURCHASE),
-    "files": Scene(lambda erp: erp.files_of([501]), {501: VoucherFiles(approved=(DOCUMENT,))}),
+    "files": Scene(lambda erp: erp.documents_of([501]), {501: VoucherDocuments(approved=(DOCUMENT,))}),
     "fetch": Scene(lambda erp: content_of(erp, DOCUMENT), SCAN),
     "client_name": Scene(TwentyFourGateway.client_name, "Demo AS"),
     "project": Scene(
@@ -215,8 +215,8 @@ def furnish(stranger: Stranger) -> None:
     suppliers.enter(stranger, files=[suppliers.scanned(SCAN, meta=seen)])
 
 
-def content_of(erp: TwentyFourGateway, document: VoucherFile) -> bytes:
-    with erp.fetch(document, renew_lease=lambda: None) as content:
+def content_of(erp: TwentyFourGateway, document: VoucherDocument) -> bytes:
+    with erp.open_document(document, renew_lease=lambda: None) as content:
         return content.read()
 
 

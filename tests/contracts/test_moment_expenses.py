@@ -206,7 +206,7 @@ def test_a_removed_expense_stays_removed(moment: ProjectExpenses, office: Office
     assert moment.delete_expense(expense_id)
     assert not moment.delete_expense(expense_id)
     assert not moment.update_expense(expense_id, TIMBER, activity="Expenses")
-    assert moment.attachments(expense_id) is None
+    assert moment.document_names(expense_id) is None
     assert moment.find_expense(TIMBER.external_id) is None
     assert office.records("projectExpenses") == []
 
@@ -224,7 +224,7 @@ def test_an_invoiced_expense_is_not_touched(moment: ProjectExpenses, office: Off
             touch()
         assert refusal.value.error_code == "invoiced"
     assert office.records("projectExpenses") == books
-    assert moment.attachments(expense_id) == []
+    assert moment.document_names(expense_id) == []
 
 
 def test_files_are_read_by_name_in_the_order_they_came(
@@ -232,8 +232,8 @@ def test_files_are_read_by_name_in_the_order_they_came(
 ) -> None:
     names = ["Sørlie & Sønn AS 5512.pdf", "Sørlie & Sønn AS 5512 (2).png"]
     for name, kind in zip(names, ("application/pdf", "image/png"), strict=True):
-        moment.attach(expense_id, name=name, media_type=kind, content=io.BytesIO(kind.encode()))
-    assert moment.attachments(expense_id) == names
+        moment.upload_document(expense_id, name=name, media_type=kind, content=io.BytesIO(kind.encode()))
+    assert moment.document_names(expense_id) == names
     assert [(file["contentType"], file["md5"]) for file in office.records("attachments")] == [
         (kind, hashlib.md5(kind.encode(), usedforsecurity=False).hexdigest())
         for kind in ("application/pdf", "image/png")
@@ -247,7 +247,7 @@ def test_a_file_with_a_lost_response_is_found_by_its_name(
     office.misbehave("POST projectExpenses/attachments", fault)
     with pytest.raises(OutcomeUnknownError):
         attach(moment, expense_id)
-    assert moment.attachments(expense_id) == ["Byggmakker 5512.pdf"]
+    assert moment.document_names(expense_id) == ["Byggmakker 5512.pdf"]
 
 
 def test_a_file_for_a_deleted_expense_is_refused(moment: ProjectExpenses, expense_id: str) -> None:
@@ -284,7 +284,7 @@ def test_a_large_file_is_never_held_whole_on_either_side(tmp_path: Path) -> None
         before = psutil.Process(process.pid).memory_info().rss
         tracemalloc.start()
         with Watched(path, psutil.Process(process.pid)) as content:
-            moment.attach(expense_id, name="large.pdf", media_type="application/pdf", content=content)
+            moment.upload_document(expense_id, name="large.pdf", media_type="application/pdf", content=content)
         _, limit = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         (file_there,) = Office(urls["moment"]).records("attachments")

@@ -96,7 +96,7 @@ GROSS = replace(
         replace(VOUCHER.entries[1], amount=-125000),
         replace(VOUCHER.entries[2], amount=-115000),
     ),
-    splits_vat=True,
+    voucher_vat="gross",
 )
 
 

@@ -28,8 +28,8 @@ from sync.records import (
     SetupPart,
     VatCode,
     Voucher,
-    VoucherFile,
-    VoucherFiles,
+    VoucherDocument,
+    VoucherDocuments,
 )
 
 IDENTITY = Identity("00000000-0000-0000-0000-000000000001", "The file")
@@ -63,12 +63,17 @@ class LedgerFile:
         """Read all lines of a voucher."""
         return [_ledger_line(row) for row in self._rows() if _name(row) == voucher]
 
-    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+    def documents_of(self, stamps: Collection[int]) -> Mapping[int, VoucherDocuments]:
         """There are none."""
-        return dict.fromkeys(stamps, VoucherFiles())
+        return dict.fromkeys(stamps, VoucherDocuments())
 
-    def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:  # noqa: ARG002 - the same
-        """Bring a document, of which there are none."""
+    def open_document(
+        self,
+        document: VoucherDocument,  # noqa: ARG002 - the same
+        *,
+        renew_lease: Callable[[], None],  # noqa: ARG002 - the same
+    ) -> AbstractContextManager[BinaryIO]:
+        """Return a document; there are none."""
         return BytesIO()
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:

@@ -77,9 +77,7 @@ def time_out(site: MomentSite, *companies: str) -> None:
             client_of(site, company).record("customers", "7")
 
 
-def test_if_a_host_answers_no_one_one_call_waits_and_the_others_are_held(
-    moment: moment_remote.Remote, site: MomentSite, gate: Gate
-) -> None:
+def test_a_silent_host_gets_one_call_at_a_time(moment: moment_remote.Remote, site: MomentSite, gate: Gate) -> None:
     patient = replace(site, answer_seconds=10)
     be_silent(moment, gate, *ENOUGH, "8", "9")
     time_out(site, *ENOUGH)

@@ -92,7 +92,7 @@ def reader(database: Database, connections: Connections, tmp_path: Path) -> Read
     return Reader(database, connections, connection, moment, LedgerFile(tmp_path / "Demo AS.csv"))
 
 
-def test_its_costs_become_expenses_once(reader: Reader) -> None:
+def test_the_costs_of_a_second_erp_become_expenses_once(reader: Reader) -> None:
     assert reader.poll() == 1
     reader.run()
     [draft] = reader.moment.expenses.values()
@@ -109,7 +109,7 @@ def found(reader: Reader, verdict: CheckStatus) -> list[str]:
     return [each.message for each in report.findings if each.status is verdict]
 
 
-def test_the_doctor_checks_it(reader: Reader) -> None:
+def test_the_doctor_checks_a_second_erp(reader: Reader) -> None:
     assert found(reader, CheckStatus.BAD) == []
     good = "\n".join(found(reader, CheckStatus.GOOD))
     assert "Signed in to 24SevenOffice (The file" in good
@@ -117,14 +117,14 @@ def test_the_doctor_checks_it(reader: Reader) -> None:
     assert "The latest cost vouchers are complete: 2026-4-40001." in good
 
 
-def test_the_doctor_names_what_its_ledger_lacks(reader: Reader) -> None:
+def test_the_doctor_names_what_the_ledger_of_a_second_erp_lacks(reader: Reader) -> None:
     reader.connection = reader.connections.update(
         reader.connection.id, {"receivables_account": 1510}, actor="test", now=NOW
     )
     assert found(reader, CheckStatus.BAD) == ["The receivables account 1510 isn't in the chart of accounts."]
 
 
-def test_an_invoice_that_it_has_is_linked(reader: Reader) -> None:
+def test_an_invoice_that_a_second_erp_has_is_linked(reader: Reader) -> None:
     reader.link(EntityType.CUSTOMER, "7", "10001")
     reader.link(EntityType.PROJECT, "8", "1")
     reader.receive(EntityType.INVOICE, "9")

@@ -10,7 +10,7 @@ import requests
 from urllib3.connection import HTTPConnection
 
 from integrations.transport import BoundedAdapter, open_session
-from sync.engine.write_deadline import WriteDeadline, enforced
+from sync.engine.write_deadline import WriteDeadline, enforce
 from sync.errors import UnavailableError
 from tests.factories import NOW
 from tests.integrations import certificate
@@ -39,7 +39,7 @@ def test_a_request_that_writes_is_not_sent_after_its_write_deadline(
     monotonic = [0.0]
     deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: monotonic[0], lease_ttl=timedelta(minutes=5))
     monotonic[0] = 100 - connecting
-    with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:
+    with socket.create_server(("127.0.0.1", 0)) as server, enforce(deadline), requests.Session() as session:
         adapter = BoundedAdapter(
             seconds=2, max_bytes=1000, pool_maxsize=1, writes=lambda request: request.method == "POST"
         )
@@ -82,7 +82,7 @@ def test_the_addresses_of_a_name_share_the_deadline_of_a_call(monkeypatch: pytes
 def test_a_request_that_only_reads_needs_no_write_deadline() -> None:
     monotonic = iter([0.0, 100.0])
     deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: next(monotonic), lease_ttl=timedelta(minutes=5))
-    with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:
+    with socket.create_server(("127.0.0.1", 0)) as server, enforce(deadline), requests.Session() as session:
         session.mount(
             "http://", BoundedAdapter(seconds=2, max_bytes=1000, pool_maxsize=1, writes=lambda _request: False)
         )

@@ -126,7 +126,9 @@ def test_an_invoice_that_needed_attention_follows_its_customer_after_all(world: 
     assert [turn for turn, title in world.mails() if title == "Invoice 1"] == ["needs_attention", "resolved"]
 
 
-def test_it_follows_even_if_it_was_not_woken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invoice_follows_its_customer_even_if_it_was_not_woken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     post(world, "9")
     with monkeypatch.context() as crashed:
         crashed.setattr(dependencies, "wake", lambda *_, **__: set())

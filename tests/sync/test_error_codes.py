@@ -58,7 +58,7 @@ def error_codes(given: ast.expr) -> Iterator[str]:
         case ast.Name() | ast.Attribute():
             pass
         case _:
-            pytest.fail(f"a reason should stand in the source as it is: {ast.unparse(given)}")
+            pytest.fail(f"an error code should be a constant: {ast.unparse(given)}")
 
 
 def used() -> Iterator[str]:
@@ -74,6 +74,8 @@ def of_class(node: ast.stmt) -> str:
     match node:
         case ast.Assign(targets=[ast.Name(id="error_code")], value=ast.Constant(value=str(error_code))):
             return error_code
+        case ast.Assign(targets=[ast.Name(id="error_code")], value=ast.Name(id=name)):
+            return constants()[name]
     return ""
 
 

@@ -18,7 +18,7 @@ KEPT_OUT: list[Sickness] = [
         "wrong company",
         lambda ill: ill.set(moment_company="9999"),
         "Company 9999 doesn't exist in Moment.",
-        "Correct the Moment company id",
+        "Copy the id from the company's address in Moment",
         "moment_company",
     ),
     (
@@ -60,14 +60,14 @@ KEPT_OUT: list[Sickness] = [
         "wrong password",
         lambda ill: ill.set(password="wrong"),
         "24SevenOffice rejected the user name or password",
-        "Enter them again in the connection's settings",
+        "Enter user name and password again in the settings",
         "password",
     ),
     (
         "wrong password, with an identity",
         lambda ill: ill.set(password="wrong", identity_id=ill.own()),
         "24SevenOffice rejected the user name or password",
-        "Enter them again in the connection's settings",
+        "Enter user name and password again in the settings",
         "password",
     ),
     (

@@ -15,6 +15,7 @@ from i18n.formatting import OSLO
 from models.admin import relink
 from models.connections.repository import MAX_NAME_LENGTH, SECRET_FIELDS, ConcurrentUpdateError, Connection
 from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_ask
+from sync.error_codes.names import IDENTITY
 from sync.errors import MisconfiguredError
 from sync.rules.normalization import clean
 from worker import dispatch
@@ -198,7 +199,7 @@ def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | Non
     try:
         identity = check(get_container(), settings)
     except MisconfiguredError as error:
-        if error.error_code == "identity":
+        if error.error_code == IDENTITY:
             usable = [each for each in get_container().erp(settings).identities() if each.usable]
             click.echo("Available clients and their ids:")
             click.echo(aligned([(f"  {each.client}", each.id) for each in usable]))

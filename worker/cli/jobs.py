@@ -19,8 +19,8 @@ from models.enums import PENDING, JobState
 from models.inbox import questions
 from models.inbox.links import LinkTakenError
 from models.inbox.questions import Candidate
-from sync.engine.context import is_int32
 from sync.rules.match_comparison import Comparison, compare
+from sync.rules.record_numbers import is_int32
 from worker import dispatch
 from worker.cli import ACTOR, Command, ConnectionName, examples
 from worker.cli.tables import SHEETS, Instant, Table, as_json, oslo, output_option

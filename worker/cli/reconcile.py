@@ -9,6 +9,14 @@ import click
 
 from models.connections.repository import Connection
 from models.enums import EntityType
+from sync.error_codes.names import (
+    BEFORE_FIRST_DAY,
+    NO_PROJECT,
+    NOT_APPROVED,
+    NOT_LISTED,
+    UNKNOWN_PROJECT,
+    VAT_UNCLEAR,
+)
 from sync.money import format_kroner
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation import compare
@@ -36,12 +44,12 @@ INVOICE_LABELS = {"unwanted": "excluded", "done": "transferred elsewhere"}
 SKIPPED_LABELS = {
     "removed": "removed in Moment",
     "kept": "in Moment, but excluded by the current settings",
-    "not_approved": "vouchers awaiting approval",
-    "not_listed": "vouchers with costs on unlisted accounts",
-    "no_project": "vouchers without a project",
-    "unknown_project": "vouchers with costs on projects not in Moment",
-    "before_first_day": "vouchers before the start date",
-    "vat_unclear": "vouchers with inconsistent VAT",
+    NOT_APPROVED: "vouchers awaiting approval",
+    NOT_LISTED: "vouchers with costs on unlisted accounts",
+    NO_PROJECT: "vouchers without a project",
+    UNKNOWN_PROJECT: "vouchers with costs on projects not in Moment",
+    BEFORE_FIRST_DAY: "vouchers before the start date",
+    VAT_UNCLEAR: "vouchers with inconsistent VAT",
 }
 """Records left out on purpose, by the name of their count."""
 

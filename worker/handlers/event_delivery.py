@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from cryptography.fernet import InvalidToken
 
-from integrations.receivers.client import signed
+from integrations.receivers.client import sign
 from models.connections.repository import UnknownConnectionError
 from models.enums import EntityType, Record
 from models.receivers import deliveries
@@ -81,7 +81,7 @@ def _send(container: Container, lease: ReceiverLease, delivery: Delivery) -> Del
     except InvalidToken:
         log.error("receiver_secret_unreadable", receiver=lease.receiver_id)  # noqa: TRY400 - not a bug
         return DeliveryAttempt(problem=DeliveryProblem.SECRET_UNREADABLE)
-    headers = signed(secrets, message_id=str(delivery.event_id), at=now, body=body)
+    headers = sign(secrets, message_id=str(delivery.event_id), at=now, body=body)
     return container.receiver_client.send(lease.url, body, headers)
 
 

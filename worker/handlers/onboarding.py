@@ -20,6 +20,7 @@ from models.admin.operations import Operation, OperationResult
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import due
+from sync.error_codes.names import CONNECTION_PAUSED
 from sync.errors import MisconfiguredError, UnavailableError
 from sync.onboarding import initial_matching
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
@@ -92,7 +93,7 @@ def is_available(container: Container, lane: Lane) -> bool:
     if connection.paused_because:
         raise MisconfiguredError(
             msg("The connection is paused: {because}", because=connection.paused_because),
-            error_code="connection_paused",
+            error_code=CONNECTION_PAUSED,
         )
     return connection.is_available(container.clock())
 

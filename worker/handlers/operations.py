@@ -26,7 +26,7 @@ from sync.reconciliation.compare import reconcile, without_accepted
 from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
 from worker.handlers import diagnostics, monthly_reconciliation, onboarding, save_settings
-from worker.handlers.polls import SECRETS_UNREADABLE
+from worker.handlers.polls import SECRETS_UNREADABLE_ERROR
 
 log = structlog.get_logger()
 
@@ -133,7 +133,7 @@ def _result(container: Container, operation: Operation) -> OperationResult | Non
     """Run the operation; return None if it needs another turn. Raises SyncError."""
     connection = container.connections.get_even_unreadable(operation.connection_id)
     if connection.unreadable and operation.type is not OperationType.SAVING:
-        raise SECRETS_UNREADABLE
+        raise SECRETS_UNREADABLE_ERROR
     return DONE_BY[operation.type](container, operation, connection)
 
 

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import structlog
 
-from i18n.messages import msg
 from models.connections.repository import UNREADABLE, Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import SECRETS_UNREADABLE
 from sync.errors import MisconfiguredError, RateLimitedError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.polling import expense_schedule, failing_polls, polls
 from sync.polling.expense_schedule import PollRound
@@ -17,13 +18,10 @@ from worker.container import Container
 
 log = structlog.get_logger()
 
-SECRETS_UNREADABLE = MisconfiguredError(
+SECRETS_UNREADABLE_ERROR = MisconfiguredError(
     UNREADABLE,
-    error_code="secrets_unreadable",
-    remedy=msg(
-        "Enter both again in the settings. If this affects several connections, your system administrator must "
-        "first check SECRET_KEYS."
-    ),
+    error_code=SECRETS_UNREADABLE,
+    remedy=ERROR_CODES[SECRETS_UNREADABLE].remedy,
 )
 """The reason for pausing a connection whose secrets were damaged, moved or encrypted with a missing key."""
 
@@ -36,7 +34,7 @@ def pause_unreadable(container: Container) -> None:
         log.error("secret_keys_open_nothing", connections=len(shown))
         return
     for connection in unreadable:
-        container.runner.pause(connection, SECRETS_UNREADABLE)
+        container.runner.pause(connection, SECRETS_UNREADABLE_ERROR)
 
 
 def moment_due(container: Container) -> Mapping[int, timedelta]:

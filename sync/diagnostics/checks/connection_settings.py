@@ -54,7 +54,7 @@ def webhooks(target: Target) -> Iterator[Finding]:
     for entity_type in expected:
         if at := target.last_webhooks.get(entity_type):
             yield _webhook_finding(entity_type, at, is_recent=target.now - at < RECENT)
-    yield from _missed(target)
+    yield from _check_missed_webhooks(target)
     silent = [plural_of(entity_type) for entity_type in expected if entity_type not in target.last_webhooks]
     if silent:
         yield unknown(
@@ -67,7 +67,7 @@ def webhooks(target: Target) -> Iterator[Finding]:
         )
 
 
-def _missed(target: Target) -> Iterator[Finding]:
+def _check_missed_webhooks(target: Target) -> Iterator[Finding]:
     missed = [
         msg("{records} {number}", records=plural_of(entity_type), number=number)
         for entity_type, number in target.missed_webhooks.items()

@@ -63,4 +63,4 @@ def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]
     if target.syncs(EntityType.PROJECT):
         yield msg("projects"), lambda: erp.project(1), ""
     if target.syncs(EntityType.EXPENSE):
-        yield msg("documents"), lambda: erp.files_of([1]), "S15"
+        yield msg("documents"), lambda: erp.documents_of([1]), "S15"

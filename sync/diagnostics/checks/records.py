@@ -11,11 +11,11 @@ from models.enums import EntityType
 from sync.diagnostics.checks.login import not_visible
 from sync.diagnostics.checks.moment import latest, read_finding
 from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good, unknown
-from sync.engine.context import whole_number
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.money import NOK
-from sync.records import Chart, Invoice, LedgerLine, Project, VoucherFiles, rates_of
+from sync.records import Chart, Invoice, LedgerLine, Project, VoucherDocuments, rates_of
 from sync.rules.output_vat import booked_lines, comes_to_total
+from sync.rules.record_numbers import whole_number
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS, gross_amounts
 
 MAX_PROJECTS, MAX_INVOICES, MAX_VOUCHERS = 5, 10, 3
@@ -57,7 +57,7 @@ def projects(target: Target) -> Iterator[Finding]:
         yield bad(
             msg(
                 "24SevenOffice has projects that are missing from its project list: {numbers}.",
-                numbers=_listed(left_out),
+                numbers=_join(left_out),
             ),
             msg(
                 "Check whether they are closed there. If Moment has another project with such a number, change "
@@ -67,7 +67,7 @@ def projects(target: Target) -> Iterator[Finding]:
         )
     elif listed:
         yield good(
-            msg("24SevenOffice lists projects that also exist in Moment: {numbers}.", numbers=_listed(listed)),
+            msg("24SevenOffice lists projects that also exist in Moment: {numbers}.", numbers=_join(listed)),
             tests="S31",
         )
 
@@ -129,7 +129,7 @@ def _chart(target: Target) -> Chart | None:
         return None  # another check reports it
 
 
-def _listed(numbers: Iterable[int]) -> str:
+def _join(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
 
 
@@ -230,8 +230,8 @@ def _supplier_finding(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
 
 def _document_finding(target: Target, vouchers: Mapping[str, Sequence[LedgerLine]]) -> Iterator[Finding]:
     stamps = {line.stamp for lines in vouchers.values() for line in lines if line.stamp}
-    found = [files for files in target.erp.files_of(stamps).values() if files != VoucherFiles()]
-    approved = sum(len(files.approved) for files in found)
+    found = [each for each in target.erp.documents_of(stamps).values() if each != VoucherDocuments()]
+    approved = sum(len(each.approved) for each in found)
     if approved:
         yield good(msg("The latest vouchers have approved documents: {count}.", count=approved), tests="S6")
     elif found:

@@ -8,9 +8,9 @@ from models.enums import EntityType
 from sync.diagnostics.checks.moment import A_YEAR
 from sync.diagnostics.findings import Finding, bad, good, unknown
 from sync.diagnostics.write_tests.artifacts import TEST_ID, WriteTestContext, write_failed
-from sync.engine.context import is_int32
 from sync.errors import SyncError
 from sync.records import CompanyDraft, ProjectDraft
+from sync.rules.record_numbers import is_int32
 
 ORGANIZATION_NUMBER = "310987654"
 """An organization number with a valid check digit that no company has: real ones begin with 8 or 9."""

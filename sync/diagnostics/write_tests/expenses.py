@@ -101,8 +101,8 @@ def _find(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
 
 def _attach(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
     moment, content = context.target.moment, BytesIO(context.name.encode())
-    moment.attach(expense_id, name=FILE_NAME, media_type="text/plain", content=content)
-    names = moment.attachments(expense_id) or ()
+    moment.upload_document(expense_id, name=FILE_NAME, media_type="text/plain", content=content)
+    names = moment.document_names(expense_id) or ()
     if FILE_NAME in names:
         yield good(msg("A file on an expense is accepted and listed by name."), tests="M4, M11")
     else:

@@ -75,7 +75,7 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
     voucher_vat = target.settings.voucher_vat
     exact = make(number, voucher_vat)
     if off := _off_rate(target, exact):
-        rounded = _VoucherTest(context, _rounded(exact), year, key="rounded voucher", off_rate=off)
+        rounded = _VoucherTest(context, _with_rounded_vat(exact), year, key="rounded voucher", off_rate=off)
         yield from rounded.run()
         if not rounded.vat_is_wrong:
             return
@@ -125,14 +125,18 @@ def _voucher(
 
 def _off_rate(target: Target, voucher: Voucher) -> int:
     """Return how many øre the VAT of the voucher may be off its rate; 0 if no VAT is sent to the ledger."""
-    if voucher.splits_vat or target.settings.posting == "draft" or not any(each.amount for each in voucher.vat):
+    if (
+        voucher.voucher_vat == "gross"
+        or target.settings.posting == "draft"
+        or not any(each.amount for each in voucher.vat)
+    ):
         return 0
     [revenue], [vat] = voucher.revenue, voucher.vat
     rate = target.erp.vat_codes()[vat.tax_code].rate
     return abs(round(vat.amount - ROUNDED_ORE - (revenue.net + ROUNDED_ORE) * rate / HUNDRED))
 
 
-def _rounded(voucher: Voucher) -> Voucher:
+def _with_rounded_vat(voucher: Voucher) -> Voucher:
     """Move a few øre from revenue to VAT, both in the entries and in the expected ledger."""
     (receivable, credit, of_vat), [revenue], [vat] = voucher.entries, voucher.revenue, voucher.vat
     return replace(
@@ -226,11 +230,11 @@ class _VoucherTest:
                 self._record_posted()
                 yield from self._reverse()
         elif error and not self.lines:
-            yield self._not_posted(error)
+            yield self._report_refusal(error)
         elif self.settings.posting == "draft":
-            yield self._drafted()
+            yield self._report_draft()
         elif not self.lines:
-            yield self._unseen()
+            yield self._report_unseen()
         else:
             self._record_posted()
             yield from safely("ledger.looked_at", self._compare())
@@ -255,15 +259,15 @@ class _VoucherTest:
         self.lines += self.erp.posted(self.number, day=self.voucher.day)
         yield from ()
 
-    def _left(self, what: str) -> None:
+    def _note_artifact(self, what: str) -> None:
         self.context.artifacts.created(self.key, what)
 
     def _record_posted(self) -> None:
-        self._left(
+        self._note_artifact(
             msg("voucher {number} of {year} for 1 krone in 24SevenOffice, which isn't reversed", **self.named)
         )
 
-    def _not_posted(self, error: SyncError) -> Finding:
+    def _report_refusal(self, error: SyncError) -> Finding:
         """Report a refusal. After a clear response there is no voucher; otherwise the ledger would show it."""
         responded = isinstance(error, OutcomeUnknownError) and not error.no_response
         self.vat_is_wrong = error.error_code in VAT_WARNINGS
@@ -274,8 +278,8 @@ class _VoucherTest:
             return unknown(what, EXACT_NEXT, tests="S58")
         return write_failed(error, tests="S1, S10")
 
-    def _unseen(self) -> Finding:
-        self._left(
+    def _report_unseen(self) -> Finding:
+        self._note_artifact(
             msg(
                 "voucher {number} of {year} for 1 krone: look for it in 24SevenOffice and reverse it",
                 **self.named,
@@ -293,9 +297,9 @@ class _VoucherTest:
             tests="S9, S18",
         )
 
-    def _drafted(self) -> Finding:
+    def _report_draft(self) -> Finding:
         if self.lines:
-            self._left(
+            self._note_artifact(
                 msg("voucher {number} of {year} for 1 krone in 24SevenOffice: reverse it there", **self.named)
             )
             return bad(
@@ -307,7 +311,9 @@ class _VoucherTest:
                 setting="posting",
                 tests="S9",
             )
-        self._left(msg("voucher {number} of {year} in a journal of 24SevenOffice: delete it there", **self.named))
+        self._note_artifact(
+            msg("voucher {number} of {year} in a journal of 24SevenOffice: delete it there", **self.named)
+        )
         what = msg("The ledger doesn't show voucher {number}: it waits in a journal.", number=self.number)
         return good(what, setting="posting", tests="S9")
 
@@ -319,7 +325,7 @@ class _VoucherTest:
         in_series = self.settings.voucher_number == "series"
         error = self._post_with_comment(reversal)
         if error and not self.erp.posted(other, day=reversal.day):
-            self._left(
+            self._note_artifact(
                 msg(
                     "voucher {number} of {year} for 1 krone in 24SevenOffice; unless voucher {other} "
                     "cancels it out, reverse it there",
@@ -334,7 +340,7 @@ class _VoucherTest:
             **self.named,
             other=other,
         )
-        self._left(both)
+        self._note_artifact(both)
         yield good(
             msg("Its reversal is taken as a credit note, under the number that follows."),
             tests="S10, S19" if in_series else "S10",
@@ -467,7 +473,7 @@ def _vat_finding(
 ) -> Finding:
     """Report how the ledger has the VAT of 1 krone."""
     vat = format_kroner(-sum(line.amount for line in lines if line.account in VAT_ACCOUNTS))
-    if not off and voucher.splits_vat:
+    if not off and voucher.voucher_vat == "gross":
         return good(
             msg("24SevenOffice separates the VAT: {amount} of 1 krone.", amount=vat),
             setting="voucher_vat",
@@ -480,7 +486,7 @@ def _vat_finding(
             tests="S24, S27, S41",
         )
     sent = format_kroner(-sum(each.amount for each in voucher.vat))
-    if voucher.splits_vat:
+    if voucher.voucher_vat == "gross":
         what = msg("24SevenOffice separates {amount} of 1 krone, but VAT is {wanted}.", amount=vat, wanted=sent)
         return unknown(what, next_, setting="voucher_vat", tests="S24, S27")
     what = msg("The ledger has {amount} VAT of 1 krone, but {wanted} was sent.", amount=vat, wanted=sent)

@@ -162,7 +162,7 @@ def test_a_wait_that_moment_asks_for_is_returned(
     assert pause.value.retry_after == wait
 
 
-def test_a_wait_until_a_time_counts_from_the_time_of_the_answer() -> None:
+def test_a_wait_until_a_time_counts_from_the_date_of_the_response() -> None:
     headers = {"Retry-After": "Sun, 22 Nov 2026 10:05:00 GMT", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}
     pause = Call(msg("reading {what}", what=msg("customers")), "1001").error_status(429, b"", headers)
     assert isinstance(pause, UnavailableError)
@@ -176,7 +176,7 @@ def test_a_refused_key_pauses_the_connection_with_a_remedy(remote: Remote, clien
     assert error.value.remedy.startswith("Create a new API key in Moment")
 
 
-def test_a_list_that_is_not_found_means_that_the_company_is_wrong(client: MomentClient) -> None:
+def test_a_list_that_is_not_found_means_a_wrong_company(client: MomentClient) -> None:
     with pytest.raises(MisconfiguredError, match="Company 1001 doesn't exist in Moment"):
         list(client.pages("financialAccounts"))
 

@@ -45,7 +45,7 @@ REFUSED = says({"detail": "Activity Expenses is closed"}, status=409)
 
 
 def attach(expenses: ProjectExpenses, *, name: str = "Byggmakker 5512.pdf", content: bytes = b"%PDF") -> None:
-    expenses.attach("9", name=name, media_type="application/pdf", content=BytesIO(content))
+    expenses.upload_document("9", name=name, media_type="application/pdf", content=BytesIO(content))
 
 
 TOUCHING: dict[str, Callable[[ProjectExpenses], object]] = {
@@ -210,7 +210,7 @@ def test_a_response_that_does_not_confirm_the_removal_is_invalid(remote: Remote,
 def test_a_missing_expense_is_not_touched(gateway: MomentGateway) -> None:
     assert not gateway.update_expense("9", DRAFT, activity="Expenses")
     assert not gateway.delete_expense("9")
-    assert gateway.attachments("9") is None
+    assert gateway.document_names("9") is None
     with pytest.raises(RejectedError, match="This record no longer exists"):
         attach(gateway)
 
@@ -235,10 +235,10 @@ def test_any_other_refusal_is_reported_in_moments_own_words(
     assert refusal.value.error_code == "moment_refused"
 
 
-def test_the_names_of_files_are_returned(remote: Remote, gateway: MomentGateway) -> None:
+def test_the_names_of_an_expenses_documents_are_returned(remote: Remote, gateway: MomentGateway) -> None:
     files = [{"id": 1, "name": "Byggmakker 5512.pdf"}, {"id": 2}]
     remote.answers["GET projectExpenses/9/attachments"] = [says({"content": files})]
-    assert gateway.attachments("9") == ["Byggmakker 5512.pdf", ""]
+    assert gateway.document_names("9") == ["Byggmakker 5512.pdf", ""]
     assert remote.asked[0].query == "page=0&size=500&sort=id%2Casc"
 
 
@@ -250,7 +250,7 @@ def test_the_names_of_files_are_returned(remote: Remote, gateway: MomentGateway)
         ("kake \N{SHORTCAKE}\ud800.pdf", "kake --.pdf"),
     ],
 )
-def test_a_file_goes_as_a_form_under_a_name_that_a_header_can_hold(
+def test_a_document_is_uploaded_under_a_name_that_a_header_can_hold(
     remote: Remote, gateway: MomentGateway, name: str, sent: str
 ) -> None:
     remote.answers["POST projectExpenses/9/attachments"] = [says({"id": 1}, status=201)]
@@ -263,7 +263,7 @@ def test_a_file_goes_as_a_form_under_a_name_that_a_header_can_hold(
     assert f'; filename="{sent}"\r\n'.encode() in remote.asked[0].body
 
 
-def test_an_empty_file_is_a_file(remote: Remote, gateway: MomentGateway) -> None:
+def test_an_empty_document_is_uploaded(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["POST projectExpenses/9/attachments"] = [says({"id": 1}, status=201)]
     attach(gateway, content=b"")
     assert form(remote).get_payload(decode=True) == b""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from integrations.receivers.client import MAX_RESPONSE_BYTES, ReceiverClient, signed
+from integrations.receivers.client import MAX_RESPONSE_BYTES, ReceiverClient, sign
 from integrations.receivers.public_addresses import is_public
 from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
@@ -52,7 +52,7 @@ def client(*, private_networks: bool = False, answer_seconds: float = 1) -> Rece
 
 def sent(to: ReceiverClient, url: str, *secrets: str) -> DeliveryAttempt:
     body = '{"type":"receiver.test"}'
-    return to.send(url, body, signed(secrets or (SECRET,), message_id="msg_1", at=datetime.now(UTC), body=body))
+    return to.send(url, body, sign(secrets or (SECRET,), message_id="msg_1", at=datetime.now(UTC), body=body))
 
 
 @pytest.mark.parametrize("address", PRIVATE)
@@ -174,7 +174,7 @@ def test_a_message_is_signed_by_each_secret(listener: Program) -> None:
         assert sent(to, listener.url, OTHER, SECRET).is_success
     assert len(listener.received) == 2
     with pytest.raises(WebhookVerificationError):
-        Webhook(OTHER).verify("{}", signed([SECRET], message_id="msg_1", at=datetime.now(UTC), body="{}"))
+        Webhook(OTHER).verify("{}", sign([SECRET], message_id="msg_1", at=datetime.now(UTC), body="{}"))
 
 
 def test_a_redirect_is_not_followed(listener: Program) -> None:

@@ -219,7 +219,7 @@ def test_a_record_that_contains_another_faults_words_is_only_refused(
         ("SystemError", UnavailableError),
     ],
 )
-def test_only_ok_is_ok_and_all_else_has_its_meaning_if_nothing_was_saved(
+def test_only_ok_means_saved_and_any_other_result_is_an_error(
     remote: Remote, client: SoapClient, said: str, meaning: type[SyncError]
 ) -> None:
     refusal = f"<Type>{said}</Type><Description>Konto 3999 finnes ikke.</Description>"

@@ -11,17 +11,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from integrations.shared_cache import SharedCache
-from integrations.twentyfour import attachments, schema_drift
 from integrations.twentyfour import client as soap
+from integrations.twentyfour import documents, schema_drift
 from integrations.twentyfour.budget import Budget
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.ledger import LedgerGateway
-from integrations.twentyfour.schema_drift import MAX_NAME_LENGTH, MAX_WARNINGS_PER_DAY
+from integrations.twentyfour.schema_drift import MAX_ELEMENT_LENGTH, MAX_WARNINGS_PER_DAY
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from sync.errors import OutcomeUnknownError, RejectedError, ResponseTooLargeError, SyncError, UnavailableError
-from sync.records import VoucherFile
+from sync.records import VoucherDocument
 from tests.factories import settings
 from tests.integrations.hostile_server import TOO_LARGE, TOO_SLOW, Answer, serving
 from tests.integrations.twentyfour.remote import ACCOUNTING, SOAP, Remote, faults, says, sends, value_of
@@ -102,7 +102,7 @@ def test_thousands_of_unknown_elements_make_a_few_log_lines_a_day(
         client.call("Account", READ)
         client.call("Account", READ)
     assert len(logs) <= MAX_WARNINGS_PER_DAY + 1
-    assert all(len(log.get("element", "")) <= MAX_NAME_LENGTH + len("TypeData/") for log in logs)
+    assert all(len(log.get("element", "")) <= MAX_ELEMENT_LENGTH + len("TypeData/") for log in logs)
     monkeypatch.setattr(schema_drift, "DAY", 0.0)
     with capture_logs() as logs:
         client.call("Account", READ)
@@ -175,7 +175,7 @@ def test_a_month_too_large_for_a_response_is_read_in_halves(
         gateway.booked(date(2026, 3, 1), date(2026, 3, 31), costs=AccountRanges.parse(""))
 
 
-FILE = VoucherFile("7", "pdf", handle={"Id": 7, "Type": "Pdf", "StampNo": 501})
+FILE = VoucherDocument("7", "pdf", handle={"Id": 7, "Type": "Pdf", "StampNo": 501})
 
 
 def download(remote: Remote, session: Session, *, size: int, part: bytes) -> RejectedError:
@@ -187,7 +187,7 @@ def download(remote: Remote, session: Session, *, size: int, part: bytes) -> Rej
     }
     with (
         pytest.raises(RejectedError) as error,
-        attachments.fetched(session, FILE, chunk=1024, renew_lease=lambda: None),
+        documents.open_document(session, FILE, chunk=1024, renew_lease=lambda: None),
     ):
         pass
     return error.value

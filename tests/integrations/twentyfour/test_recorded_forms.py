@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from integrations.shared_cache import SharedCache
-from integrations.twentyfour import attachments, customers
+from integrations.twentyfour import customers, documents
 from integrations.twentyfour.accounting_setup import AccountingSetup, VoucherType
 from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.ledger import LedgerGateway
@@ -58,7 +58,7 @@ def test_a_customer_whose_addresses_are_nil_but_one_is_read(remote: Remote, sess
         "<DistributionMethod>Unchanged</DistributionMethod></Company>"
     )
     remote.answers["GetCompanies"] = [says("GetCompanies", recorded)]
-    assert customers.detailed(session, [7]) == [Company(7, "One AS", emails=("post@one.example",))]
+    assert customers.read_details(session, [7]) == [Company(7, "One AS", emails=("post@one.example",))]
 
 
 @pytest.mark.parametrize("number", ["<Id>7</Id>", ""])
@@ -147,10 +147,10 @@ def test_a_file_handle_is_sent_back_unchanged(remote: Remote, session: Session) 
         f"<FrameInfo>{frame}</FrameInfo><ContactId><int>9</int></ContactId>"
     )
     remote.answers["GetFileInfo"] = [answer("GetFileInfo", f"<ImageFile>{inner}</ImageFile>")]
-    [file] = attachments.of_stamps(session, [501])[501].approved
+    [file] = documents.of_stamps(session, [501])[501].approved
     remote.answers["GetSize"] = [answer("GetSize", "0")]
     remote.answers["GetChecksum"] = [answer("GetChecksum", "d41d8cd98f00b204e9800998ecf8427e")]
-    with attachments.fetched(session, file, chunk=4, renew_lease=lambda: None):
+    with documents.open_document(session, file, chunk=4, renew_lease=lambda: None):
         pass
     asked = [
         each.body.replace("ns0:", "") for each in remote.asked if each.operation in {"GetSize", "GetChecksum"}

@@ -68,7 +68,7 @@ def test_an_identity_number_of_a_customer_is_not_read(remote: Remote, session: S
         for number, text in ((1, "150765 00565"), (2, "923 609 016"))
     )
     remote.answers["GetCompanies"] = [says("GetCompanies", numbers)]
-    found = customers.detailed(session, [1, 2])
+    found = customers.read_details(session, [1, 2])
     assert [each.organization_number for each in found] == ["", "923 609 016"]
 
 

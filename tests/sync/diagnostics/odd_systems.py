@@ -67,7 +67,7 @@ class WantsVat(ErpThatKeepsWhatIsNotSent):
     """Refuses VAT codes without their VAT."""
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
-        if any(voucher.splits_vat for voucher in vouchers):
+        if any(voucher.voucher_vat == "gross" for voucher in vouchers):
             refusal = RejectedError("VAT is missed.", error_code="vat_not_balanced")
             raise OutcomeUnknownError("VAT is missed.", error_code="vat_not_balanced", otherwise=refusal)
         super().post(vouchers, year=year)
@@ -101,7 +101,7 @@ class SplitsAgain(ErpThatKeepsWhatIsNotSent):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         lines = super().supplier_voucher(voucher)
         (year, _, number) = voucher.split("-")
-        if self.vouchers[int(year), int(number)].splits_vat:
+        if self.vouchers[int(year), int(number)].voucher_vat == "gross":
             return lines
         return [line for each in lines for line in _halved(each)]
 
@@ -168,7 +168,7 @@ class NoExternalId(OpenFakeMoment):
 
 
 class NamelessFiles(OpenFakeMoment):
-    def attachments(self, expense_id: str) -> Sequence[str] | None:  # noqa: ARG002 - lists none of them
+    def document_names(self, expense_id: str) -> Sequence[str] | None:  # noqa: ARG002 - lists none of them
         return [""]
 
 

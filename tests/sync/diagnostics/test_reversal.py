@@ -12,13 +12,15 @@ CHECKED_BY = {
     "posted": "vouchers.posted",
     "supplier_voucher": "ledger.whole",
     "find_expense": "expenses.found",
-    "attach": "expenses.attached",
-    "attachments": "expenses.attached",
+    "upload_document": "expenses.attached",
+    "document_names": "expenses.attached",
 }
 
 
 @pytest.mark.parametrize("error", [AWAY, ODD])
-@pytest.mark.parametrize("call", ["posted", "supplier_voucher", "find_expense", "attach", "attachments"])
+@pytest.mark.parametrize(
+    "call", ["posted", "supplier_voucher", "find_expense", "upload_document", "document_names"]
+)
 def test_created_records_are_reversed_even_if_reading_them_fails(
     call: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

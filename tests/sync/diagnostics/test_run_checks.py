@@ -147,7 +147,7 @@ def test_a_total_in_whole_kroner_is_reported_only_if_it_would_be_refused(
 def test_types_that_are_not_synced_are_not_checked() -> None:
     erp, moment = OpenFakeErp(), OpenFakeMoment()
     found(erp, moment=moment, entity_types=(EntityType.CUSTOMER,))
-    assert (erp.calls["next_voucher_number"], erp.calls["files_of"], moment.calls["find_expense"]) == (0, 0, 0)
+    assert (erp.calls["next_voucher_number"], erp.calls["documents_of"], moment.calls["find_expense"]) == (0, 0, 0)
 
 
 def test_a_check_that_crashes_is_a_finding_and_the_others_continue() -> None:

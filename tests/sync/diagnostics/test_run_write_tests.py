@@ -300,11 +300,11 @@ def test_an_assumption_that_does_not_hold_is_named(
         ),
         ("create_expense", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]),
         ("create_expense", [SILENT], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY, f"possibly {EXPENSE}"]),
-        ("attach", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]),
+        ("upload_document", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]),
         ("delete_expense", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY, EXPENSE]),
     ],
 )
-def test_when_it_breaks_off_it_lists_what_is_left(
+def test_write_tests_that_break_off_list_the_records_they_left(
     call: str, errors: list[Exception | None], left: list[str]
 ) -> None:
     theatre = odd.Theatre()
@@ -321,7 +321,7 @@ def test_a_voucher_saved_without_a_response_is_found_and_reversed() -> None:
     assert VOUCHERS in theatre.artifacts.remaining
 
 
-def test_stopped_at_any_moment_it_has_listed_its_records() -> None:
+def test_write_tests_stopped_at_any_call_have_listed_their_records() -> None:
     whole = len(odd.Theatre().play())
     for steps in range(1, whole):
         theatre = odd.Theatre()

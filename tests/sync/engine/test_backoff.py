@@ -9,7 +9,7 @@ AWAY, LOST, CRASHED = UnavailableError(""), OutcomeUnknownError(""), CrashError(
 
 
 @pytest.mark.parametrize(("error", "policy"), [(AWAY, UNAVAILABLE), (LOST, OUTCOME_UNKNOWN), (CRASHED, CRASH)])
-def test_the_consequence_chooses_the_policy(error: SyncError, policy: RetryPolicy) -> None:
+def test_each_type_of_error_has_its_retry_policy(error: SyncError, policy: RetryPolicy) -> None:
     assert policy_of(error) is policy
 
 
@@ -22,7 +22,7 @@ def test_waits_grow_up_to_the_longest_and_stay_there(error: SyncError) -> None:
     assert waits[-1] == policy.min_delay + policy.max_delay
 
 
-def test_the_jitter_is_full() -> None:
+def test_the_delay_has_full_jitter() -> None:
     waits = [delay(AWAY, 3, random=random) for random in (lambda: 0.0, lambda: 0.5)]
     assert waits[0] == timedelta()
     assert waits[1] == UNAVAILABLE.initial_delay * UNAVAILABLE.factor**3 / 2

@@ -4,7 +4,7 @@ import pytest
 
 from models.enums import EntityType
 from sync.engine import write_deadline
-from sync.engine.write_deadline import WriteDeadline, enforced
+from sync.engine.write_deadline import WriteDeadline, enforce
 from sync.errors import UnavailableError
 from tests import factories
 from tests.sync.conftest import World
@@ -35,7 +35,7 @@ def test_the_write_deadline_passes_by_whichever_clock_is_first(instant: timedelt
 
 def test_without_a_lease_there_is_no_write_deadline() -> None:
     clocks = Clocks()
-    with enforced(clocks.write_deadline()):
+    with enforce(clocks.write_deadline()):
         clocks.tick += 100
         with pytest.raises(UnavailableError):
             write_deadline.check()

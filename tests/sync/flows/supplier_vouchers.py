@@ -4,13 +4,13 @@ from datetime import date
 from typing import Any
 
 from models.enums import EntityType
-from sync.records import LedgerLine, VoucherFile, VoucherFiles
+from sync.records import LedgerLine, VoucherDocument, VoucherDocuments
 from tests import factories
 from tests.sync.conftest import World
 
 DAY = date(2026, 2, 20)
 VOUCHER = "2026-4-40001"
-PDF, PNG = VoucherFile("1", "pdf"), VoucherFile("2", "png")
+PDF, PNG = VoucherDocument("1", "pdf"), VoucherDocument("2", "png")
 
 
 def prepare(world: World) -> World:
@@ -20,7 +20,7 @@ def prepare(world: World) -> World:
     )
     world.moment.put(factories.project("8", number="1", customer_id=""))
     world.moment.put(factories.project("9", number="2", customer_id=""))
-    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.erp.stamps[55] = VoucherDocuments((PDF,))
     world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
     return world
 

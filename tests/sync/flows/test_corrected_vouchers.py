@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.enums import EntityType
-from sync.records import Company, LedgerLine, VoucherFiles
+from sync.records import Company, LedgerLine, VoucherDocuments
 from tests.sync.conftest import World
 from tests.sync.flows.supplier_vouchers import (
     DAY,
@@ -63,9 +63,9 @@ def test_a_nameless_supplier_of_a_corrected_voucher_is_found_by_the_new_number(w
 
 
 def test_a_corrected_voucher_is_as_old_as_its_new_booking(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles(pending=True)
+    world.erp.stamps[55] = VoucherDocuments(pending=True)
     correct(world, cost(100000, day=DAY - timedelta(days=140)), LedgerLine(2400, -100000, DAY))
     sync_voucher(world)
-    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.erp.stamps[55] = VoucherDocuments((PDF,))
     world.run_after(days=1)
     assert amounts(world) == [100000]

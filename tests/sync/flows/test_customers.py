@@ -467,7 +467,7 @@ def test_an_undone_match_is_asked_about_and_not_matched_automatically(world: Wor
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
 
 
-def test_a_link_that_no_choice_made_is_not_undone(world: World) -> None:
+def test_a_link_made_without_a_choice_cannot_be_undone(world: World) -> None:
     add_to_ledger(world, NORDLYS)
     world.put_and_sync(factories.customer("7"))
     assert undo(world) == 0

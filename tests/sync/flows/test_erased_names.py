@@ -2,9 +2,9 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from models.inbox import files
-from models.schema.tables import FileRow
-from sync.records import VoucherFiles
+from models import uploaded_documents
+from models.schema.tables import UploadedDocumentRow
+from sync.records import VoucherDocuments
 from tests import factories
 from tests.sync.conftest import World
 from tests.sync.flows.supplier_vouchers import PDF, PNG, cost, enter_and_sync, sync_voucher
@@ -14,12 +14,12 @@ def test_a_document_beside_one_with_an_erased_name_gets_another_name(world: Worl
     world.change_settings(entity_types=["expense"], expense_accounts="4300")
     world.moment.put(factories.project("8", number="1", customer_id=""))
     world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
-    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.erp.stamps[55] = VoucherDocuments((PDF,))
     enter_and_sync(world, cost(125000))
     with world.database.transaction() as session:
-        for row in session.scalars(select(FileRow)):
-            row.name = files.erased_name(row.name)
-    world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
+        for row in session.scalars(select(UploadedDocumentRow)):
+            row.name = uploaded_documents.erased_name(row.name)
+    world.erp.stamps[55] = VoucherDocuments((PDF, replace(PNG, type="pdf")))
     sync_voucher(world)
-    (there,) = world.moment.files.values()
+    (there,) = world.moment.documents.values()
     assert there == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}

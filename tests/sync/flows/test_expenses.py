@@ -12,7 +12,7 @@ from models.admin.job_list import JobView
 from models.enums import EntityType, JobState, Lane, Outcome
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from sync.polling.polls import poll_expenses
-from sync.records import Company, LedgerLine, SetupPart, VatCode, VoucherFiles
+from sync.records import Company, LedgerLine, SetupPart, VatCode, VoucherDocuments
 from tests import factories
 from tests.fakes import FakeErp
 from tests.sync.conftest import World
@@ -43,7 +43,7 @@ def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> Non
     assert (draft.amount, draft.description, draft.day) == (125000, "Limtre", DAY)
     assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
     assert (draft.project_id, draft.activity_id, draft.billable) == ("8", "8-Expenses", True)
-    assert world.moment.files[expense_id] == {"Byggmaker Øst AS F-77.pdf": b"%PDF"}
+    assert world.moment.documents[expense_id] == {"Byggmaker Øst AS F-77.pdf": b"%PDF"}
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
 
 
@@ -51,7 +51,7 @@ def test_a_voucher_read_again_changes_nothing(world: World) -> None:
     enter_and_sync(world, cost(125000))
     sync_voucher(world)
     assert amounts(world) == [125000]
-    assert world.moment.calls["attach"] == 1
+    assert world.moment.calls["upload_document"] == 1
     assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
 
 
@@ -83,7 +83,7 @@ def test_costs_on_several_projects_and_accounts_become_an_expense_for_each(world
     )
     enter_and_sync(world, *lines, cost(10000, vat_code="1"), vat=32500)
     assert sorted(amounts(world)) == [25000, 50000, 87500]
-    assert all(world.moment.files[each] for each in world.moment.expenses)
+    assert all(world.moment.documents[each] for each in world.moment.expenses)
 
 
 def test_a_credit_note_is_a_negative_expense(world: World) -> None:
@@ -121,35 +121,35 @@ def test_vouchers_older_than_the_first_day_are_left_alone(world: World) -> None:
 
 
 def test_an_expense_waits_until_its_document_is_approved(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles(pending=True)
+    world.erp.stamps[55] = VoucherDocuments(pending=True)
     enter_and_sync(world, cost(125000))
     assert world.job(EntityType.EXPENSE, VOUCHER).message == "The document is awaiting approval"
-    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.erp.stamps[55] = VoucherDocuments((PDF,))
     world.run_after(days=1)
     assert amounts(world) == [125000]
 
 
 def test_a_waiting_voucher_that_changes_is_synced_at_once(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles(pending=True)
+    world.erp.stamps[55] = VoucherDocuments(pending=True)
     enter_and_sync(world, cost(125000))
-    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.erp.stamps[55] = VoucherDocuments((PDF,))
     sync_voucher(world)
     assert amounts(world) == [125000]
 
 
 def test_a_later_document_is_added_to_the_existing_expense(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles((PDF,), pending=True)
+    world.erp.stamps[55] = VoucherDocuments((PDF,), pending=True)
     enter_and_sync(world, cost(125000))
-    world.erp.stamps[55] = VoucherFiles((PDF, PNG))
+    world.erp.stamps[55] = VoucherDocuments((PDF, PNG))
     world.run_after(days=2)
-    (files,) = world.moment.files.values()
+    (files,) = world.moment.documents.values()
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
 
 
 def test_documents_of_the_same_type_have_different_names(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
+    world.erp.stamps[55] = VoucherDocuments((PDF, replace(PNG, type="pdf")))
     enter_and_sync(world, cost(125000))
-    (files,) = world.moment.files.values()
+    (files,) = world.moment.documents.values()
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}
 
 
@@ -160,7 +160,7 @@ def test_a_broken_document_does_not_lose_the_expense_and_is_retried(world: World
     assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.RETRYING
     world.erp.contents["1"] = content
     world.run_after(hours=1)
-    assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
+    assert list(world.moment.documents.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
 
 
 def test_a_document_that_stays_missing_needs_attention_in_the_end(world: World) -> None:
@@ -172,11 +172,11 @@ def test_a_document_that_stays_missing_needs_attention_in_the_end(world: World) 
 
 
 def test_a_lost_response_to_an_upload_makes_no_second_file(world: World) -> None:
-    world.moment.fails_after["attach"] = [OutcomeUnknownError("No answer.")]
+    world.moment.fails_after["upload_document"] = [OutcomeUnknownError("No answer.")]
     enter_and_sync(world, cost(125000))
     world.run_after(hours=1)
-    assert world.moment.calls["attach"] == 1
-    assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
+    assert world.moment.calls["upload_document"] == 1
+    assert list(world.moment.documents.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
 
 
 def test_a_lost_response_to_a_new_expense_makes_no_second_one(world: World) -> None:
@@ -184,7 +184,7 @@ def test_a_lost_response_to_a_new_expense_makes_no_second_one(world: World) -> N
     enter_and_sync(world, cost(125000))
     world.run_after(hours=1)
     assert amounts(world) == [125000]
-    assert all(world.moment.files.values())
+    assert all(world.moment.documents.values())
 
 
 def test_an_expense_with_a_lost_response_is_found_though_its_cost_was_reversed(world: World) -> None:
@@ -373,27 +373,27 @@ def test_all_errors_of_a_voucher_are_reported_at_once(world: World) -> None:
 def test_a_document_of_twenty_expenses_is_downloaded_once(world: World) -> None:
     for number in range(3, 21):
         world.moment.put(factories.project(str(100 + number), number=str(number), customer_id=""))
-    world.erp.stamps[55] = VoucherFiles((PDF, PNG))
+    world.erp.stamps[55] = VoucherDocuments((PDF, PNG))
     enter_and_sync(world, *(cost(1000, project_number=number) for number in range(1, 21)))
-    assert world.erp.calls["fetch"] == 2
+    assert world.erp.calls["open_document"] == 2
     both = {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
-    assert list(world.moment.files.values()) == [both] * 20
+    assert list(world.moment.documents.values()) == [both] * 20
 
 
 def test_a_document_that_one_expense_does_not_get_is_uploaded_to_the_others(world: World) -> None:
-    world.moment.fails_before["attach"] = [RejectedError("Moment does not like it.")]
-    world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
+    world.moment.fails_before["upload_document"] = [RejectedError("Moment does not like it.")]
+    world.erp.stamps[55] = VoucherDocuments((PDF, replace(PNG, type="pdf")))
     enter_and_sync(world, cost(1000), cost(2000, 6590))
     first, second = "Byggmaker Øst AS F-77.pdf", "Byggmaker Øst AS F-77 (2).pdf"
-    assert list(world.moment.files.values()) == [{}, {first: b"%PDF", second: b"PNG"}]
+    assert list(world.moment.documents.values()) == [{}, {first: b"%PDF", second: b"PNG"}]
     world.run_after(hours=1)
-    assert list(world.moment.files.values()) == [{first: b"%PDF", second: b"PNG"}] * 2
+    assert list(world.moment.documents.values()) == [{first: b"%PDF", second: b"PNG"}] * 2
 
 
 def test_during_an_outage_24sevenoffice_is_asked_for_a_document_once(world: World) -> None:
-    world.erp.fails_before["fetch"] = [UnavailableError("24SevenOffice is down.")]
+    world.erp.fails_before["open_document"] = [UnavailableError("24SevenOffice is down.")]
     enter_and_sync(world, cost(1000), cost(2000, 6590))
-    assert (world.erp.calls["fetch"], amounts(world)) == (1, [1000, 2000])
+    assert (world.erp.calls["open_document"], amounts(world)) == (1, [1000, 2000])
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(
     assert "Posting has stopped" in (world.connections.get(world.connection.id).paused_because or "")
 
 
-def test_with_the_other_way_the_rest_is_posted_and_the_wrong_one_is_left(world: World) -> None:
+def test_with_the_other_voucher_vat_the_rest_is_posted_and_the_wrong_one_is_left(world: World) -> None:
     stopped(world)
     world.change_settings(voucher_vat="net")
     resume(world)
@@ -120,7 +120,7 @@ def test_with_the_other_way_the_rest_is_posted_and_the_wrong_one_is_left(world: 
     assert known(world) == {"3": VatStatus.RIGHT}
 
 
-def test_resumed_without_another_way_nothing_more_is_posted(world: World) -> None:
+def test_resuming_with_the_same_voucher_vat_posts_nothing_more(world: World) -> None:
     stopped(world)
     for _ in range(2):
         resume(world)
@@ -278,7 +278,7 @@ def test_a_read_back_that_fails_after_posting_is_repeated(world: World) -> None:
 
 
 @pytest.mark.parametrize("changed", VOUCHER_VAT)
-def test_after_a_lost_response_it_is_read_back_by_the_way_it_was_sent(world: World, changed: str) -> None:
+def test_after_a_lost_response_a_voucher_is_read_back_as_its_vat_was_sent(world: World, changed: str) -> None:
     world.change_settings(voucher_vat="gross")
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
     post(world, "1")
@@ -312,7 +312,7 @@ def test_drafts_are_not_read_back(world: World) -> None:
     assert (len(world.erp.drafts), world.erp.calls["post"], world.erp.calls["posted"]) == (2, 1, 0)
 
 
-def test_a_connection_with_another_client_proves_its_codes_again(world: World) -> None:
+def test_a_connection_with_another_client_verifies_its_vat_codes_again(world: World) -> None:
     world.prove_vat()
     world.change_settings(moment_company="1002", moment_api_key="another-key")
     assert known(world) == {}

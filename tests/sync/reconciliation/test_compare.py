@@ -17,7 +17,7 @@ from sync.money import format_kroner
 from sync.reconciliation.compare import reconcile
 from sync.reconciliation.differences import ComparedField, FieldDifference
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport
-from sync.records import Chart, Company, Invoice, InvoiceLine, LedgerLine, VoucherFile, VoucherFiles
+from sync.records import Chart, Company, Invoice, InvoiceLine, LedgerLine, VoucherDocument, VoucherDocuments
 from sync.rules.vouchers import voucher_of
 from tests import factories
 from tests.fakes import VAT_CODES
@@ -255,8 +255,8 @@ def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: Wo
 
 
 def test_scanned_values_of_documents_are_compared_too(world: World) -> None:
-    document = VoucherFile("1", "pdf", supplier="Byggmakker AS", invoice_number="F-77")
-    world.erp.stamps[55], world.erp.contents["1"] = VoucherFiles((document,)), b"%PDF"
+    document = VoucherDocument("1", "pdf", supplier="Byggmakker AS", invoice_number="F-77")
+    world.erp.stamps[55], world.erp.contents["1"] = VoucherDocuments((document,)), b"%PDF"
     sync_voucher(world, replace(COST, stamp=55), replace(OWED, customer_name="", invoice_number="", stamp=55))
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
     (expense_id,) = world.moment.expenses
@@ -269,10 +269,10 @@ def test_the_documents_of_all_vouchers_are_requested_together(world: World) -> N
     sync_voucher(world, COST, OWED)
     for n in range(2, 2000):
         world.erp.purchases[f"2026-104-{40000 + n}"] = [replace(COST, stamp=n), replace(OWED, stamp=n)]
-        world.erp.stamps[n] = VoucherFiles(pending=n % 2 == 0)
+        world.erp.stamps[n] = VoucherDocuments(pending=n % 2 == 0)
     report = expenses(world, FIRST, LAST)
     assert (report.count("equal"), report.count("not_approved"), len(report.discrepancies)) == (1, 999, 999)
-    assert dict(world.erp.calls) == {"booked_vouchers": 1, "files_of": 1}
+    assert dict(world.erp.calls) == {"booked_vouchers": 1, "documents_of": 1}
 
 
 def test_a_stored_report_with_expenses_is_the_same_with_known_ones_separate(world: World) -> None:

@@ -99,7 +99,7 @@ def check_both_ways(case: Priced) -> None:
 
 
 @given(LINES, st.booleans(), st.booleans())
-def test_both_ways_book_the_total_and_the_net_way_the_invoices_own_vat(
+def test_net_and_gross_book_the_total_and_net_books_the_invoices_own_vat(
     lines: list[tuple[Decimal, int, str]],
     per_line: bool,  # noqa: FBT001 - drawn
     whole: bool,  # noqa: FBT001 - drawn
@@ -110,7 +110,7 @@ def test_both_ways_book_the_total_and_the_net_way_the_invoices_own_vat(
 @pytest.mark.thousands
 @settings(max_examples=2000)
 @given(LINES, st.booleans(), st.booleans())
-def test_both_ways_hold_for_two_thousand_invoices(
+def test_net_and_gross_vouchers_are_right_for_two_thousand_invoices(
     lines: list[tuple[Decimal, int, str]],
     per_line: bool,  # noqa: FBT001 - drawn
     whole: bool,  # noqa: FBT001 - drawn
@@ -133,7 +133,7 @@ def test_without_net_amounts_the_vat_is_the_rate_of_the_sum(
 
 
 @given(LINES, st.sampled_from([-1, 1]))
-def test_an_ore_in_the_wrong_place_is_detected_in_the_net_way(
+def test_an_ore_in_the_wrong_place_is_detected_in_net_vouchers(
     lines: list[tuple[Decimal, int, str]], ore: int
 ) -> None:
     made = voucher(priced(lines, per_line=False).invoice, "net")

@@ -160,7 +160,7 @@ def test_the_command_prints_a_table_and_fails_if_anything_is_bad(practice: Pract
     ill = CliRunner().invoke(main, ["doctor", "Demo AS"])
     assert ill.exit_code == 1
     assert "BAD" in ill.output
-    assert "-> Enter them again in the connection's settings" in ill.output
+    assert "-> Enter user name and password again in the settings" in ill.output
     assert "demo-password" not in ill.output
     assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 2
 

@@ -6,13 +6,14 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
+from models import uploaded_documents
 from models.admin import job_list, reminders
 from models.admin.job_filter import JobFilter
 from models.admin.operations import OperationType
 from models.admin.personal_data import NAMING_COLUMNS
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Role, Scope
-from models.inbox import files, leases, webhook_intake
+from models.inbox import leases, webhook_intake
 from models.inbox.enqueue import enqueue
 from models.receivers import deliveries
 from models.receivers.deliveries import DeliveryAttempt
@@ -106,7 +107,7 @@ def customer(container: Container, connection: Connection, fresh_systems: System
     for email in ("boss@example.com", MAIL):
         users.add(database, email, rights, password=None, actor="test", now=now)
     throttle.record_attempt(database, throttle.caller(MAIL, "192.0.2.1"), now=now)
-    files.save(database, connection.id, "7", file_id="1", name=f"{KARI}.pdf", now=now)
+    uploaded_documents.save(database, connection.id, "7", document_id="1", name=f"{KARI}.pdf", now=now)
     errand = container.operations.request(
         OperationType.CLIENTS, connection.id, input_={"username": MAIL}, actor=MAIL, now=now
     )

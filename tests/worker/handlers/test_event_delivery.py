@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from integrations.receivers.client import signed
+from integrations.receivers.client import sign
 from models.admin import erasure, job_actions
 from models.admin.job_filter import JobFilter
 from models.admin.operations import OperationType
@@ -108,7 +108,7 @@ def test_both_secrets_sign_while_one_replaces_the_other(
         sweep(container)
     assert [event["type"] for _, event in listener.received] == ["receiver.test"] * 2
     secrets = container.receivers.secrets(receiver.id, now=now + HOUR)
-    headers = signed(secrets, message_id="msg_1", at=clock(), body="{}")
+    headers = sign(secrets, message_id="msg_1", at=clock(), body="{}")
     assert Webhook(new).verify("{}", headers) == {}
     with pytest.raises(WebhookVerificationError):
         Webhook(former).verify("{}", headers)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
-from integrations.twentyfour.attachments import MAX_CHUNK
+from integrations.twentyfour.documents import MAX_CHUNK
 from integrations.twentyfour.gateway import TwentyFourGateway
 from sync.errors import RejectedError, UnavailableError
-from sync.records import VoucherFile, VoucherFiles
+from sync.records import VoucherDocument, VoucherDocuments
 from tests.contracts.stage_twentyfour import SCAN, Stranger, content_of, soap_client
 from tests.contracts.suppliers import add_supplier, enter, scanned
 from tests.fakes import FakeErp
@@ -34,14 +34,14 @@ def bytes_of(size: int) -> bytes:
     return random.Random(size).randbytes(size)  # noqa: S311 - any bytes do
 
 
-def only(erp: TwentyFourGateway) -> VoucherFile:
-    [file] = erp.files_of([STAMP])[STAMP].approved
+def only(erp: TwentyFourGateway) -> VoucherDocument:
+    [file] = erp.documents_of([STAMP])[STAMP].approved
     return file
 
 
 def ids(erp: TwentyFourGateway) -> tuple[list[str], bool]:
     """Return which files are approved, and whether others wait."""
-    files = erp.files_of([STAMP])[STAMP]
+    files = erp.documents_of([STAMP])[STAMP]
     return [file.id for file in files.approved], files.pending
 
 
@@ -49,7 +49,7 @@ def test_the_documents_of_a_stamp_come_in_order_with_their_scanned_values(bookke
     seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77", "Amount": "1250"}
     enter(bookkeeper, files=[scanned(b"one", meta=seen, frames=3), scanned(b"two", type="Tiff")])
     enter(bookkeeper, files=[scanned(b"of another voucher")])
-    first, second = bookkeeper.gateway().files_of([STAMP])[STAMP].approved
+    first, second = bookkeeper.gateway().documents_of([STAMP])[STAMP].approved
     assert (first.id, first.type, first.supplier, first.invoice_number) == ("1", "pdf", "Byggmakker AS", "F-77")
     assert (second.id, second.type, second.supplier, second.invoice_number) == ("2", "tiff", "", "")
 
@@ -64,16 +64,16 @@ def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: Stranger)
     for files in ([scanned(b"one"), scanned(b"two", **WAITING)], [scanned(b"three", **WAITING)], []):
         enter(bookkeeper, files=files)
     erp, fake = bookkeeper.gateway(), FakeErp()
-    told = erp.files_of([501, 502, 503])
+    told = erp.documents_of([501, 502, 503])
     assert bookkeeper.calls() == {"Login": 1, "GetFileInfo": 2}
-    fake.stamps = {**erp.files_of([501]), **erp.files_of([502])}
-    assert told == {**erp.files_of([501]), 502: VoucherFiles(pending=True), 503: VoucherFiles()}
-    assert fake.files_of([501, 502, 503]) == told
+    fake.stamps = {**erp.documents_of([501]), **erp.documents_of([502])}
+    assert told == {**erp.documents_of([501]), 502: VoucherDocuments(pending=True), 503: VoucherDocuments()}
+    assert fake.documents_of([501, 502, 503]) == told
 
 
 def test_more_stamps_than_fit_a_call_take_several(bookkeeper: Stranger) -> None:
     erp = bookkeeper.gateway()
-    assert len(erp.files_of(range(1, 1002))) == 1001
+    assert len(erp.documents_of(range(1, 1002))) == 1001
     assert bookkeeper.calls()["GetFileInfo"] == 3
 
 
@@ -94,7 +94,7 @@ def test_a_document_that_comes_later_is_found_behind_the_same_stamp(bookkeeper: 
     for place, content in enumerate((b"first", b"second")):
         bookkeeper.control("POST", "/books/1/vouchers/40001/files", scanned(content))
         assert {line.stamp for line in erp.supplier_voucher("2026-104-40001")} == {STAMP}
-        assert content_of(erp, erp.files_of([STAMP])[STAMP].approved[place]) == content
+        assert content_of(erp, erp.documents_of([STAMP])[STAMP].approved[place]) == content
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7])
@@ -189,7 +189,7 @@ def test_a_document_of_40_mb_takes_the_memory_of_a_few_chunks(elsewhere: Strange
     erp = elsewhere.gateway(identity_id="")
     file = only(erp)
     tracemalloc.start()
-    with erp.fetch(file, renew_lease=lambda: None) as fetched:
+    with erp.open_document(file, renew_lease=lambda: None) as fetched:
         _, limit = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert fetched.read() == content

@@ -3,17 +3,17 @@ from hashlib import md5
 
 import pytest
 
-from integrations.twentyfour import attachments
-from integrations.twentyfour.attachments import MAX_CHUNK
+from integrations.twentyfour import documents
+from integrations.twentyfour.documents import MAX_CHUNK
 from integrations.twentyfour.session import Session
 from sync.errors import RejectedError
-from sync.records import VoucherFile
+from sync.records import VoucherDocument
 from tests.http_server import Answer
 from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says, value_of
 
 CONTENT = b"%PDF-1.7"
 DIGEST = md5(CONTENT, usedforsecurity=False)
-FILE = VoucherFile("7", "pdf", handle={"Id": 7, "Type": "Pdf", "StampNo": 501})
+FILE = VoucherDocument("7", "pdf", handle={"Id": 7, "Type": "Pdf", "StampNo": 501})
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_a_pages_values_count_if_the_whole_document_has_none(remote: Remote, ses
     whole = f"<StampMeta>{pair.format('InvoiceNo', 'F-77')}</StampMeta><FrameInfo>{pages}</FrameInfo>"
     file = "<ImageFile><Id>{}</Id><Type>Jpeg</Type><StampNo>1</StampNo>{}</ImageFile>"
     remote.answers["GetFileInfo"] = [answer("GetFileInfo", file.format(10, whole) + file.format(9, ""))]
-    found = attachments.of_stamps(session, [1])[1].approved
+    found = documents.of_stamps(session, [1])[1].approved
     assert [(each.id, each.type, each.supplier, each.invoice_number) for each in found] == [
         ("9", "jpeg", "", ""),
         ("10", "jpeg", "First AS", "F-77"),
@@ -47,7 +47,7 @@ def test_the_files_of_a_document_come_in_the_order_of_their_pages(remote: Remote
     file = "<ImageFile><Id>{}</Id><Type>Jpeg</Type><StampNo>1</StampNo>{}</ImageFile>"
     files = "".join(file.format(n, page.format(number)) for n, number in ((7, 10), (8, 2), (9, 1), (6, 2)))
     remote.answers["GetFileInfo"] = [answer("GetFileInfo", files)]
-    assert [each.id for each in attachments.of_stamps(session, [1])[1].approved] == ["9", "6", "8", "7"]
+    assert [each.id for each in documents.of_stamps(session, [1])[1].approved] == ["9", "6", "8", "7"]
 
 
 def held_against(remote: Remote, session: Session, checksum: str, *, size: int = len(CONTENT)) -> bytes:
@@ -58,7 +58,7 @@ def held_against(remote: Remote, session: Session, checksum: str, *, size: int =
         "DownloadChunk": [answer("DownloadChunk", base64.b64encode(part).decode()) for part in parts],
         "GetChecksum": [answer("GetChecksum", checksum)],
     }
-    with attachments.fetched(session, FILE, chunk=4, renew_lease=lambda: None) as content:
+    with documents.open_document(session, FILE, chunk=4, renew_lease=lambda: None) as content:
         return content.read()
 
 
@@ -100,4 +100,4 @@ def test_a_chunk_fits_into_a_response_and_into_memory(
     remote: Remote, session: Session, kilobytes: int, chunk: int
 ) -> None:
     remote.answers["GetMaxRequestLength"] = [answer("GetMaxRequestLength", str(kilobytes))]
-    assert attachments.chunk_size(session) == chunk
+    assert documents.chunk_size(session) == chunk

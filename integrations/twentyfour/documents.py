@@ -12,9 +12,10 @@ from zeep.helpers import serialize_object
 from i18n.messages import msg
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.session import Session
-from sync.error_codes.names import FAULT
+from sync.error_codes import ERROR_CODES
+from sync.error_codes.names import FAULT, FILE_BROKEN, FILE_GONE, FILE_TOO_LARGE
 from sync.errors import RejectedError, UnavailableError
-from sync.records import VoucherFile, VoucherFiles
+from sync.records import VoucherDocument, VoucherDocuments
 
 ENVELOPE_BYTES = 4096  # maximum bytes of a response beside the chunk
 MAX_CHUNK = 3 * 1024 * 1024  # bytes; lxml takes no text over 10 MB, and each thread holds copies of one
@@ -30,54 +31,54 @@ def chunk_size(session: Session) -> int:
     return min(max(fitting, MIN_CHUNK), MAX_CHUNK)
 
 
-def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFiles]:
+def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherDocuments]:
     """Return the documents of stamps by id (GetFileInfo, S34); a second call says which are approved."""
-    files: dict[int, VoucherFiles] = {}
+    documents: dict[int, VoucherDocuments] = {}
     ordered = sorted(stamps)
     for start in range(0, len(ordered), MAX_STAMPS):
         batch = ordered[start : start + MAX_STAMPS]
         found = _search(session, StampNo={"int": batch})
         approved = _search(session, StampNo={"int": batch}, FileApproved=True) if found else []
-        files |= {stamp: _files(stamp, found, approved) for stamp in batch}
-    return files
+        documents |= {stamp: _documents(stamp, found, approved) for stamp in batch}
+    return documents
 
 
 @contextmanager
-def fetched(
-    session: Session, file: VoucherFile, *, chunk: int, renew_lease: Callable[[], None]
+def open_document(
+    session: Session, document: VoucherDocument, *, chunk: int, renew_lease: Callable[[], None]
 ) -> Iterator[BinaryIO]:
     """Download a document in chunks (GetSize, DownloadChunk, GetChecksum). Raises RejectedError."""
     with TemporaryFile() as content:
-        with _explaining_if_gone(session, file):
-            digest = _download(session, file, content, chunk=chunk, renew_lease=renew_lease)
-            checksum = session.call("Attachment", "GetChecksum", file=file.handle)
+        with _explaining_if_gone(session, document):
+            digest = _download(session, document, content, chunk=chunk, renew_lease=renew_lease)
+            checksum = session.call("Attachment", "GetChecksum", file=document.handle)
         if not _is_checksum_of(checksum, digest):
             raise RejectedError(
-                msg("A document ({type}, id {id}) is corrupt in 24SevenOffice.", type=file.type, id=file.id),
-                error_code="file_broken",
-                remedy=msg("Attach it to the voucher in 24SevenOffice again."),
+                msg(
+                    "A document ({type}, id {id}) is corrupt in 24SevenOffice.", type=document.type, id=document.id
+                ),
+                error_code=FILE_BROKEN,
+                remedy=ERROR_CODES[FILE_BROKEN].remedy,
             )
         content.seek(0)
         yield content
 
 
 def _download(
-    session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int, renew_lease: Callable[[], None]
+    session: Session, document: VoucherDocument, content: BinaryIO, *, chunk: int, renew_lease: Callable[[], None]
 ) -> bytes:
     """Write a document to ``content`` and return its md5, which also shows whether it was too short."""
-    size: int = session.call("Attachment", "GetSize", file=file.handle)
+    size: int = session.call("Attachment", "GetSize", file=document.handle)
     if size > MAX_FILE_BYTES:
         raise RejectedError(
             msg(
                 "A document ({type}, id {id}) has {size} MiB, which is too large to copy to Moment.",
-                type=file.type,
-                id=file.id,
+                type=document.type,
+                id=document.id,
                 size=size // 1024**2,
             ),
-            error_code="file_too_large",
-            remedy=msg(
-                "Attach a smaller document to the voucher in 24SevenOffice, or add it to the expense manually."
-            ),
+            error_code=FILE_TOO_LARGE,
+            remedy=ERROR_CODES[FILE_TOO_LARGE].remedy,
         )
     checksum = md5(usedforsecurity=False)
     for _ in range(2 * (size // chunk + 1)):  # if all chunks are much too short, the document is broken
@@ -86,7 +87,7 @@ def _download(
             break
         length = min(chunk, size - offset)
         renew_lease()
-        part = session.call("Attachment", "DownloadChunk", file=file.handle, offset=offset, bufferSize=length)
+        part = session.call("Attachment", "DownloadChunk", file=document.handle, offset=offset, bufferSize=length)
         if not part:
             break
         content.write(part)
@@ -102,22 +103,24 @@ def _is_checksum_of(checksum: str | None, digest: bytes) -> bool:
 
 
 @contextmanager
-def _explaining_if_gone(session: Session, file: VoucherFile) -> Iterator[None]:
+def _explaining_if_gone(session: Session, document: VoucherDocument) -> Iterator[None]:
     """Raise RejectedError if a fault means that the document is missing, which only the list of files shows."""
     try:
         yield
     except UnavailableError as error:
-        if error.error_code != FAULT or _search(session, FileId={"int": [int(file.id)]}):
+        if error.error_code != FAULT or _search(session, FileId={"int": [int(document.id)]}):
             raise
-        gone = msg("A document ({type}, id {id}) no longer exists in 24SevenOffice.", type=file.type, id=file.id)
-        raise RejectedError(gone, error_code="file_gone") from error
+        gone = msg(
+            "A document ({type}, id {id}) no longer exists in 24SevenOffice.", type=document.type, id=document.id
+        )
+        raise RejectedError(gone, error_code=FILE_GONE) from error
 
 
-def _files(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]) -> VoucherFiles:
+def _documents(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]) -> VoucherDocuments:
     ids = {file.Id for file in approved}
     own = sorted((file for file in approved if file.StampNo == stamp), key=_page_and_id)
-    return VoucherFiles(
-        approved=tuple(map(_file, own)),
+    return VoucherDocuments(
+        approved=tuple(map(_document, own)),
         pending=any(file.Id not in ids for file in found if file.StampNo == stamp),
     )
 
@@ -133,9 +136,9 @@ def _search(session: Session, **parameters: object) -> Sequence[SoapValue]:
     return files or []
 
 
-def _file(file: SoapValue) -> VoucherFile:
+def _document(file: SoapValue) -> VoucherDocument:
     metadata = _metadata(file)
-    return VoucherFile(
+    return VoucherDocument(
         id=str(file.Id),
         type=file.Type.lower(),
         supplier=metadata.get("CustomerName", ""),
