@@ -17,8 +17,7 @@ from local.processes import ROOT
 from local.run import run
 from local.servers import NoServerError
 from local.stack import NotRunningError, Plan, read_values, wrong_settings
-
-STOPPED = 130
+from worker import exit_codes
 
 folder = click.option(
     "--var",
@@ -28,10 +27,10 @@ folder = click.option(
 )
 
 
-class NothingRuns(click.ClickException):
-    """No running system was found."""
+class NothingRunsError(click.ClickException):
+    """``make run`` is not running."""
 
-    exit_code = 3
+    exit_code = exit_codes.UNREACHABLE
 
 
 class Commands(click.Group):
@@ -42,7 +41,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nStopped.", err=True)
-            raise click.exceptions.Exit(STOPPED) from None
+            raise click.exceptions.Exit(exit_codes.STOPPED) from None
 
 
 @click.group(cls=Commands)
@@ -82,10 +81,10 @@ def worker(var: Path, arguments: tuple[str, ...]) -> None:
     try:
         started_with = read_values(_state(var, environ) / "environment")
     except FileNotFoundError:
-        raise NothingRuns(f"Nothing has been run here yet: {make_run}") from None
+        raise NothingRunsError(f"Nothing has been run here yet: {make_run}") from None
     servers = [started_with[name] for name in ("DATABASE_URL", "REDIS_URL") if name in started_with]
     if "--help" not in arguments and not all(map(_listens, servers)):
-        raise NothingRuns(f"The database or Redis does not respond. Is `{make_run}` running?")
+        raise NothingRunsError(f"The database or Redis does not respond. Is `{make_run}` running?")
     os.execve(sys.executable, [sys.executable, "-m", "worker", *arguments], environ | started_with)  # noqa: S606 - our own command
 
 

@@ -93,7 +93,7 @@ def choose_on_the_page(firm: Firm, job: JobView, choice: str) -> None:
 def test_going_live_duplicates_no_one_and_asks_if_a_match_is_uncertain(live: Live) -> None:
     firm, entered = live
     told = firm.stack.command("connections", "match", firm.name, "--dry-run")
-    assert f"is the same: {CUSTOMERS + PROJECTS - 1}, to be asked: 3, new: 1, cannot be brought: 0" in told
+    assert f"match: {CUSTOMERS + PROJECTS - 1}, uncertain: 3, new: 1, can't be synced: 0" in told
     assert firm.moment("customers")[0]["customerNumber"] == ""
     assert {company["external_id"] for company in firm.records("customers")} == {""}
 

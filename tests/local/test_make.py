@@ -131,7 +131,7 @@ def test_an_environment_made_with_another_python_is_reported(clone: Clone) -> No
     clone.asked("run")
     clone.python.write_text(PYTHON.replace("a build", "another build"))
     assert clone.make("run").stderr.startswith(
-        f"PYTHON={clone.python} cannot be used: .venv was made with another; run `make clean` first.\n"
+        f"PYTHON={clone.python} cannot be used: .venv was made with another Python; run `make clean` first.\n"
     )
 
 

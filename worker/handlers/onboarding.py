@@ -63,7 +63,7 @@ def match(container: Container, operation: Operation, connection: Connection) ->
     return {"findings": [], "matching": {"counts": dict(counts), "records": records}}
 
 
-def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
+def create_backfill(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
     """Create the backfill of a period; its own requests to 24SevenOffice count as polls."""
     context = container.open_context(connection, renew_lease=lambda: None)
     return Backfill(replace(context, erp=container.cached_erp(connection).for_polls()), first, last)
@@ -158,7 +158,7 @@ def _voucher_values(each: PlannedRecord) -> dict[str, Any]:
 
 def _period(container: Container, operation: Operation, connection: Connection) -> Backfill:
     first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
-    return backfill_of(container, connection, first=first, last=last)
+    return create_backfill(container, connection, first=first, last=last)
 
 
 def _entity_types(operation: Operation, connection: Connection) -> Sequence[EntityType]:

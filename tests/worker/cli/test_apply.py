@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox import links
 from models.inbox.links import Link
 from tests.factories import NOW
-from worker.__main__ import main
+from tests.worker.cli.command_runner import invoke
 from worker.container import Container
 
 DEMO = """
@@ -41,7 +41,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def apply(file: Path, text: str, *arguments: str, typed: str = "") -> Result:
     file.write_text(text)
-    return CliRunner().invoke(main, ["connections", "apply", str(file), *arguments], input=typed)
+    return invoke("connections", "apply", str(file), *arguments, typed=typed)
 
 
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(
@@ -182,7 +182,7 @@ def test_an_exported_file_has_no_secret_and_changes_nothing(
     container.connections.update(
         connection.id, {"vat_codes": {3000: "3"}, "client_id": 'a "7"'}, actor="", now=NOW
     )
-    text = CliRunner().invoke(main, ["connections", "export"]).stdout
+    text = invoke("connections", "export").stdout
     assert "demo-password" not in text
     told = apply(file, text, "--dry-run")
     assert (told.exit_code, told.output) == (0, "All connections match the file.\n")

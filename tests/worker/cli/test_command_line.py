@@ -15,13 +15,12 @@ from threading import Thread
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
 from models.inbox import due
 from tests.installation import installed
-from tests.worker.cli.test_commands import run
+from tests.worker.cli.command_runner import invoke, run
 from tests.worker.test_imports import imported_by
 from worker import __main__ as command_line
 from worker.__main__ import main
@@ -33,7 +32,7 @@ HEAVY = ("zeep", "sqlalchemy", "celery", "fastapi", "pydantic")
 
 
 def exit_code(*arguments: str, typed: str = "") -> int:
-    return CliRunner().invoke(main, arguments, input=typed).exit_code
+    return invoke(*arguments, typed=typed).exit_code
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["nonsense"]])
@@ -127,7 +126,7 @@ def test_a_stopped_command_says_how_to_continue(container: Container, connection
     stopping = Thread(target=stop)
     stopping.start()
     days = ("--from=2020-01-01", "--to=2030-12-31", "--entity-type=customer")
-    told = CliRunner().invoke(main, ["connections", "backfill", connection.name, *days])
+    told = invoke("connections", "backfill", connection.name, *days)
     stopping.join()
     assert told.exit_code == 130
     assert "Stopped. Workers finish the records already queued. Run the same command again" in told.stderr

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
@@ -16,8 +15,8 @@ from tests.sandbox.serving import Systems
 from tests.worker.access_problems import KEPT_OUT, Sickness
 from tests.worker.accounting_problems import IN_THE_LEDGER, LOOKS
 from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
+from tests.worker.cli.command_runner import invoke
 from worker import tasks
-from worker.__main__ import main
 from worker.cli import all_connections
 from worker.container import Container, clock
 from worker.handlers import diagnostics
@@ -153,16 +152,16 @@ def test_the_series_needs_no_check_when_24sevenoffice_numbers_the_vouchers(pract
 
 
 def test_the_command_prints_a_table_and_fails_if_anything_is_bad(practice: Practice) -> None:
-    healthy = CliRunner().invoke(main, ["doctor", "Demo AS"])
+    healthy = invoke("doctor", "Demo AS")
     assert healthy.exit_code == 0, healthy.output
     assert "ok    S1" in healthy.output
     practice.set(receivables_account=1501, password="wrong")
-    ill = CliRunner().invoke(main, ["doctor", "Demo AS"])
+    ill = invoke("doctor", "Demo AS")
     assert ill.exit_code == 1
     assert "BAD" in ill.output
     assert "-> Enter them again in the connection's settings" in ill.output
     assert "demo-password" not in ill.output
-    assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 2
+    assert invoke("doctor", "Nobody").exit_code == 2
 
 
 def test_all_started_connections_are_checked_with_one_line_each(practice: Practice) -> None:
@@ -170,10 +169,10 @@ def test_all_started_connections_are_checked_with_one_line_each(practice: Practi
     connections.add(
         "Ny AS", settings(moment_company="ny-as", password="wrong"), actor="test", now=clock(), started=False
     )
-    fine = CliRunner().invoke(main, ["doctor", "--all"])
+    fine = invoke("doctor", "--all")
     assert (fine.exit_code, fine.output.count("ok    Demo AS: ")) == (0, 1), fine.output
     connections.add("Fjord AS", settings(moment_company="fjord-as", password="wrong"), actor="test", now=clock())
-    ill = CliRunner().invoke(main, ["doctor", "--all"])
+    ill = invoke("doctor", "--all")
     *lines, total = ill.output.splitlines()
     assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
     assert "24SevenOffice rejected the user name or password" in lines[1]
@@ -192,7 +191,7 @@ def test_a_crash_on_one_connection_does_not_stop_the_checks_of_others(
         return examine(container, connection) if connection.id != broken else vars(connection)["password"]
 
     monkeypatch.setattr(diagnostics, "run_diagnostics", odd)
-    told = CliRunner().invoke(main, ["doctor", "--all"])
+    told = invoke("doctor", "--all")
     *lines, total = told.stdout.splitlines()
     assert "BAD   Demo AS: The integration itself failed (TypeError); see the log." in lines
     assert any("24SevenOffice rejected the user name or password" in line for line in lines)
@@ -205,7 +204,7 @@ def test_checks_of_all_connections_wait_for_spare_requests(
     spare = iter([False, False, True])
     monkeypatch.setattr(all_connections, "has_spare_requests", lambda _: next(spare))
     monkeypatch.setattr(all_connections, "RETRY_SECONDS", 0)
-    told = CliRunner().invoke(main, ["doctor", "--all"])
+    told = invoke("doctor", "--all")
     assert told.stderr == "Waiting for spare 24SevenOffice API quota.\n"
     assert told.stdout.startswith(f"ok    {practice.connection.name}: ")
 
@@ -213,6 +212,6 @@ def test_checks_of_all_connections_wait_for_spare_requests(
 @pytest.mark.parametrize("arguments", [[], ["Demo AS", "--all"], ["--all", "--write"]])
 def test_either_one_connection_or_all_must_be_given(practice: Practice, arguments: list[str]) -> None:
     for command in ("doctor", "reconcile"):
-        refused = CliRunner().invoke(main, [command, *arguments])
+        refused = invoke(command, *arguments)
         assert (refused.exit_code, "Usage: " in refused.output) == (2, True)
     assert practice.connection

@@ -3,7 +3,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import text
 
 from models.admin import job_list, reminders
@@ -25,9 +24,8 @@ from tests.factories import settings
 from tests.installation import failed_job
 from tests.models.completed_jobs import completed_job
 from tests.sandbox.serving import Systems
-from tests.worker.cli.test_commands import run
+from tests.worker.cli.command_runner import invoke, run
 from worker import tasks
-from worker.__main__ import main
 from worker.container import Container, clock
 from worker.handlers.diagnostics import check
 
@@ -185,13 +183,13 @@ def test_alert_recipients_must_be_corrected_by_hand(container: Container, connec
 
 def test_the_last_administrator_stays(container: Container) -> None:
     users.add(container.database, MAIL, Rights(Role.ADMINISTRATOR, Scope()), password=None, actor="x", now=clock())
-    result = CliRunner().invoke(main, ["people", "erase", MAIL, "--yes"])
+    result = invoke("people", "erase", MAIL, "--yes")
     assert result.exit_code == 2
     assert users.get_by_email(container.database, MAIL)
 
 
 def test_a_name_so_short_that_it_is_part_of_others_is_refused(container: Container) -> None:
-    assert CliRunner().invoke(main, ["people", "show", "Bo"]).exit_code == 2
+    assert invoke("people", "show", "Bo").exit_code == 2
     assert dump(container) == ""
 
 
@@ -223,12 +221,12 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
     failed_job(container, leaves)
     assert container.redis.keys(f"*:{leaves.id}")
     assert container.redis.keys("twentyfour:session:*")
-    refused = CliRunner().invoke(main, ["connections", "erase", "Elv AS"], input="Fjord AS\n")
+    refused = invoke("connections", "erase", "Elv AS", typed="Fjord AS\n")
     assert "Nothing was erased." in refused.output
     assert "Elv AS" in dump(container)
 
     said = run("connections", "erase", "Elv AS", typed="Elv AS\n")
-    assert f"These users no longer see any connection: {MAIL}." in said
+    assert f"These users no longer have any connection: {MAIL}." in said
     assert webhook_intake.find_target(database, leaving_token) is None
     assert webhook_intake.find_target(database, token)
     tables = [table for table in Base.metadata.sorted_tables if "connection_id" in table.c]
@@ -256,7 +254,7 @@ def test_nothing_is_erased_while_a_worker_processes_a_job(container: Container, 
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "7")], now=now)
     lane = Lane(connection.id, EntityType.CUSTOMER)
     assert leases.acquire(container.database, lane, limit=1, now=now, until=now + timedelta(hours=1))
-    result = CliRunner().invoke(main, ["connections", "erase", connection.name], input=f"{connection.name}\n")
+    result = invoke("connections", "erase", connection.name, typed=f"{connection.name}\n")
     assert "A worker is processing some of its records." in result.output
     assert job_list.latest(container.database, JobFilter())
     assert container.connections.get(connection.id).paused_because

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from models.admin import discrepancies, job_actions
 from models.connections.repository import Connection
@@ -16,8 +16,8 @@ from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from tests.factories import settings
 from tests.sandbox.serving import Systems
+from tests.worker.cli.command_runner import invoke
 from tests.worker.month_of_invoices import DAY, FAULTS, FIRST, LAST, NET, YEAR, Bookkeeping, Fault
-from worker.__main__ import main
 from worker.container import Container, clock
 
 ENTERED_ALIKE = {f"wrong {what}" for what in ("sign", "customer", "project", "date", "month", "year", "due date")}
@@ -36,7 +36,7 @@ def compared(kept: Bookkeeping) -> ReconciliationReport:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["reconcile", "Demo AS", *arguments])
+    return invoke("reconcile", "Demo AS", *arguments)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault[0] for fault in FAULTS])
@@ -153,7 +153,7 @@ def test_the_command_succeeds_if_the_ledgers_agree(kept: Bookkeeping) -> None:
 def test_all_connections_are_compared_with_one_line_each(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     run_all = ["reconcile", "--all", "--month", f"{YEAR}-10"]
-    assert CliRunner().invoke(main, run_all).output.startswith("ok    Demo AS: 3 equal, 0 different\n")
+    assert invoke(*run_all).output.startswith("ok    Demo AS: 3 equal, 0 different\n")
     kept.container.connections.add(
         "Fjord AS",
         settings(moment_company="1002", moment_api_key="moment-other-key", password="wrong"),
@@ -167,13 +167,13 @@ def test_all_connections_are_compared_with_one_line_each(kept: Bookkeeping) -> N
         now=clock(),
     )
     kept.invoice(DAY)
-    done = CliRunner().invoke(main, run_all)
+    done = invoke(*run_all)
     demo, fjord, without, total = done.output.splitlines()
     assert demo == "BAD   Demo AS: 3 equal, 1 different"
     assert fjord.startswith("BAD   Fjord AS: 24SevenOffice rejected the user name or password")
-    assert without == "ok    Ås AS: brings neither invoices nor expenses"
+    assert without == "ok    Ås AS: syncs neither invoices nor expenses"
     assert (done.exit_code, total) == (1, "Connections: 3, with problems: 2.")
-    rows = list(csv.DictReader(CliRunner().invoke(main, [*run_all, "--output=csv"]).stdout.splitlines()))
+    rows = list(csv.DictReader(invoke(*run_all, "--output=csv").stdout.splitlines()))
     assert [(each["connection"], each["status"]) for each in rows[::2]] == [("Demo AS", "bad"), ("Ås AS", "good")]
 
 

@@ -5,15 +5,15 @@ import json
 from datetime import date
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from models.connections.repository import Connection
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
 from tests.sandbox.serving import Systems
+from tests.worker.cli.command_runner import invoke
 from tests.worker.month_of_expenses import COST, FAULTS, OWED, SECOND, Fault, Outlays, expense
 from tests.worker.month_of_invoices import DAY, FIRST, LAST, YEAR
-from worker.__main__ import main
 from worker.container import Container
 
 OCTOBER = ("--month", f"{YEAR}-10")
@@ -25,7 +25,7 @@ def kept(container: Container, connection: Connection, fresh_systems: Systems) -
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["reconcile", "Demo AS", *arguments])
+    return invoke("reconcile", "Demo AS", *arguments)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault[0] for fault in FAULTS])

@@ -9,7 +9,7 @@ from models.enums import EntityType, Lane, Record
 from models.inbox import cursors
 from models.inbox.enqueue import enqueue
 from tests.installation import installed
-from tests.worker.cli.test_commands import refused, run
+from tests.worker.cli.command_runner import run, run_refused
 from worker import dispatch, heartbeat
 from worker.alive import SWEEP
 from worker.container import Container, clock
@@ -44,7 +44,7 @@ def test_restore_prepares_a_database_before_workers_use_it(
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=clock())
     dispatch.dispatch_lanes([lane])
     heartbeat.record(container.redis, every=10)
-    assert "stop them first" in refused("restore")
+    assert "stop them first" in run_refused("restore")
     assert "verified first: 1." in run("restore", "--at-work")
     assert not container.redis.keys("dispatched:*")
     run("restore", f"--connection={connection.name}", "--since=2026-11-20 03:00")

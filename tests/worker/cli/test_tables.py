@@ -16,8 +16,8 @@ from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import NOW
 from tests.installation import failed_job
-from tests.worker.cli.test_commands import run
-from worker.cli.tables import Shown, Table
+from tests.worker.cli.command_runner import run
+from worker.cli.tables import Cell, Table
 from worker.container import Container
 
 TABLE = Table(
@@ -105,7 +105,7 @@ def test_norwegian_excel_gets_semicolons_decimal_commas_and_its_own_time(
 def test_tables_may_show_a_value_as_another_text(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(columns={"status": "status"})
     for output, said in (("table", "status\nBAD\n"), ("csv", "status\r\nbad\r\n")):
-        table.print([{"status": Shown("bad", "BAD")}], output)
+        table.print([{"status": Cell("bad", "BAD")}], output)
         assert capsys.readouterr().out == said
     table.print([], "table")
     assert capsys.readouterr().out == "Nothing.\n"

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from sync.diagnostics.write_tests.artifacts import NAME
 from tests.sandbox.serving import Systems
 from tests.worker.broken_connection import OUTGOING, Practice, healthy
-from worker.__main__ import main
+from tests.worker.cli.command_runner import invoke
 from worker.container import Container
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +23,7 @@ def practice(container: Container, fresh_systems: Systems) -> Practice:
 
 
 def rehearsed(*options: str, typed: str = "") -> Result:
-    return CliRunner().invoke(main, ["doctor", "Demo AS", "--write", *options], input=typed)
+    return invoke("doctor", "Demo AS", "--write", *options, typed=typed)
 
 
 def shelf(practice: Practice, name: str) -> list[dict[str, Any]]:
@@ -115,8 +115,8 @@ def test_typing_the_clients_name_starts_the_tests(practice: Practice) -> None:
 
 
 def test_yes_without_write_is_refused(practice: Practice) -> None:
-    result = CliRunner().invoke(main, ["doctor", practice.connection.name, "--yes"])
-    assert "--yes is for --write." in result.output
+    result = invoke("doctor", practice.connection.name, "--yes")
+    assert "--yes requires --write." in result.output
     assert result.exit_code == 2
 
 

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from local.servers import free_ports, redis_binary
 from tests.installation import eventually, installed, process
-from tests.worker.cli.test_commands import refused
+from tests.worker.cli.command_runner import run_refused
 
 CLUSTER = "cluster-enabled yes"
 SENTINEL = "sentinel monitor one 127.0.0.1 1 1"
@@ -63,7 +63,7 @@ def test_a_wrong_redis_url_is_explained(
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     port = environ["REDIS_URL"].rpartition(":")[2].partition("/")[0]
     with installed({**environ, "REDIS_URL": address.format(port=port)}):
-        told = refused("alive")
+        told = run_refused("alive")
     assert said in told
     assert "hunter2" not in told
 
@@ -76,7 +76,7 @@ def test_a_redis_cluster_or_sentinel_is_refused(
         lone_redis(tmp_path, told=told) as port,
         installed({**environ, "REDIS_URL": f"redis://127.0.0.1:{port}/0"}),
     ):
-        assert f"REDIS_URL leads to {said}, which is not supported." in refused("alive")
+        assert f"REDIS_URL leads to {said}, which is not supported." in run_refused("alive")
 
 
 @pytest.mark.parametrize(
