@@ -22,7 +22,7 @@ from tests.chaos.company import Outside, Record
 from tests.chaos.crashes import CUTS
 from tests.chaos.people import ACTOR, DISMISSED, POSTING, RELINKED, TYPES_OFF
 from worker.container import Container, clock
-from worker.handlers.diagnostics import check
+from worker.handlers.diagnostics import check_login
 
 ADDRESS = "chaos@example.com"
 MAX_JOBS = 10_000
@@ -55,7 +55,7 @@ class Office:
         """Add the connection, and return the address of its webhook."""
         wanted = {"entity_types": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
         valid = ConnectionSettings.model_validate(wanted)
-        valid = valid.model_copy(update={"identity_id": check(self._bridge, valid).id})
+        valid = valid.model_copy(update={"identity_id": check_login(self._bridge, valid).id})
         self._connection, token = self._bridge.connections.add("Kaos AS", valid, actor="chaos", now=clock())
         return f"{self._bridge.settings.public_url}/webhooks/moment/{token}"
 

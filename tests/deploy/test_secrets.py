@@ -78,7 +78,7 @@ def test_web_offers_links_by_mail_as_the_worker_sends_them(monkeypatch: pytest.M
                 patched.delenv(each.upper(), raising=False)
             for variable, value in environment(name, values).items():
                 patched.setenv(variable, value)
-            offered[name] = Container(Settings()).mails_links
+            offered[name] = Container(Settings()).can_mail_links
     assert offered == {"web": True, "worker": True}
 
 

@@ -22,7 +22,7 @@ from models.enums import PENDING, EntityType, JobState, Lane
 from models.inbox import cursors
 from models.schema.tables import AlertRow, SyncJobRow
 from worker.container import Container, clock
-from worker.handlers.diagnostics import check
+from worker.handlers.diagnostics import check_login
 
 Record = dict[str, Any]
 
@@ -78,7 +78,7 @@ class Firm:
                 **more,
             }
         )
-        settings = settings.model_copy(update={"identity_id": check(self.container, settings).id})
+        settings = settings.model_copy(update={"identity_id": check_login(self.container, settings).id})
         self.connection, token = self.container.connections.add(self.name, settings, actor="test", now=clock())
         self.webhook_url = f"{self.stack.addresses['web']}/webhooks/moment/{token}"
         self.control("moment", "PUT", f"webhooks/{self.company}", dict.fromkeys(hears, self.webhook_url))

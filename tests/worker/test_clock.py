@@ -15,7 +15,7 @@ from models.inbox.enqueue import enqueue
 from tests.factories import NOW
 from worker import beat, tasks
 from worker.celery_app import app
-from worker.clock import MEASURED_EVERY, Clock
+from worker.clock import MEASURE_SECONDS, Clock
 from worker.container import Container, clock
 
 MINUTES = timedelta(minutes=4)
@@ -50,7 +50,7 @@ def test_a_clock_set_between_measurements_changes_nothing_until_the_next_one() -
     host = Host(timedelta())
     host.clock()
     host.ahead = MINUTES
-    host.passed += MEASURED_EVERY - 1
+    host.passed += MEASURE_SECONDS - 1
     assert host.clock() == host.true()
     assert not host.clock.is_off
     host.passed += 1
@@ -109,7 +109,7 @@ def test_the_clock_continues_while_postgresql_is_down() -> None:
     host = Host(MINUTES)
     host.clock()
     host.is_cut_off = True
-    host.passed += 10 * MEASURED_EVERY
+    host.passed += 10 * MEASURE_SECONDS
     assert host.clock() == host.true()
     assert host.clock.is_off
 

@@ -47,9 +47,9 @@ def test_a_sweep_without_postgresql_records_no_heartbeat(container: Container, p
 
 def test_a_heartbeat_lasts_beyond_the_next_sweeps_however_rare_they_are(container: Container) -> None:
     heartbeat.record(container.redis, every=0.5)
-    often = container.redis.ttl(alive.SWEEP)
+    often = container.redis.ttl(alive.SWEEP_KEY)
     heartbeat.record(container.redis, every=120)
-    assert (often, container.redis.ttl(alive.SWEEP)) == (60, 360)
+    assert (often, container.redis.ttl(alive.SWEEP_KEY)) == (60, 360)
 
 
 def test_a_sweep_finds_the_lane_of_a_killed_worker(container: Container, connection: Connection) -> None:

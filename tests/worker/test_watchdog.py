@@ -17,7 +17,7 @@ from local.processes import ROOT
 from tests.worker.test_alive import COSTS
 from worker import heartbeat, watchdog
 from worker.alive import worker_key
-from worker.consumer import SignOfLife
+from worker.consumer import WorkerHeartbeat
 from worker.container import Container
 
 INIT = """
@@ -65,7 +65,7 @@ def test_a_frozen_process_is_killed_after_enough_failed_checks(tmp_path: Path, a
 
         assert [look(), look()] == ["503", "503"]
         assert running.poll() is None
-        assert look() == "Ended, after 3 times: silent"
+        assert look() == "Killed after 3 failed checks: silent"
         assert running.wait(10) == signal.SIGKILL
 
 
@@ -138,7 +138,7 @@ def test_a_worker_that_finishes_its_batches_is_not_silent(container: Container) 
     redis: Redis = container.redis
     heartbeat.record_worker(redis)
     assert redis.ttl(worker_key()) <= heartbeat.TTL_SECONDS
-    SignOfLife(None).stop(None)
+    WorkerHeartbeat(None).stop(None)
     assert redis.ttl(worker_key()) > container.settings.lease_seconds - 10
 
 

@@ -221,7 +221,7 @@ def _test_logins(parsed: ConnectionFile, plans: Sequence[Plan]) -> None:
     with progress_bar(len(new_logins), "Testing") as advance:
         for each in new_logins:
             try:
-                identity = diagnostics.check(get_container(), each.settings)
+                identity = diagnostics.check_login(get_container(), each.settings)
             except SyncError as error:
                 unreachable = unreachable or isinstance(error, UnavailableError)
                 parsed.add_error(each.name, "", " ".join(filter(None, (error.message, error.remedy))))

@@ -21,7 +21,7 @@ from worker import dispatch
 from worker.cli import ACTOR, Command, connection_argument, examples, print_webhook_url
 from worker.cli.tables import aligned
 from worker.container import get_container
-from worker.handlers.diagnostics import check
+from worker.handlers.diagnostics import check_login
 
 PREFIX = "CONNECTION_"
 """A secret that is prompted for may also come from the environment, such as CONNECTION_PASSWORD."""
@@ -201,7 +201,7 @@ def _test_login(settings: ConnectionSettings) -> tuple[ConnectionSettings, int |
     Prints the available clients if the settings name none or a wrong one. Raises SyncError.
     """
     try:
-        identity = check(get_container(), settings)
+        identity = check_login(get_container(), settings)
     except MisconfiguredError as error:
         if error.error_code == "identity":
             usable = [each for each in get_container().erp(settings).identities() if each.usable]

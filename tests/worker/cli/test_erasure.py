@@ -27,7 +27,7 @@ from tests.sandbox.serving import Systems
 from tests.worker.cli.command_runner import invoke, run
 from worker import tasks
 from worker.container import Container, clock
-from worker.handlers.diagnostics import check
+from worker.handlers.diagnostics import check_login
 
 API = "api/1.0/companies/1001"
 KARI, MAIL = "Kåre Østby", "kare.ostby@example.com"
@@ -210,7 +210,7 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=now
     )
     kept = dump(container).splitlines()
-    known = settings(identity_id=check(container, settings()).id, entity_types=tuple(EntityType))
+    known = settings(identity_id=check_login(container, settings()).id, entity_types=tuple(EntityType))
     leaves, leaving_token = container.connections.add("Elv AS", known, actor="test", now=now)
     only = Rights(Role.VIEWER, Scope(frozenset({leaves.id})))
     user = users.add(database, MAIL, only, password=None, actor="test", now=now)

@@ -11,7 +11,7 @@ from models.inbox.enqueue import enqueue
 from tests.installation import installed
 from tests.worker.cli.command_runner import run, run_refused
 from worker import dispatch, heartbeat
-from worker.alive import SWEEP
+from worker.alive import SWEEP_KEY
 from worker.container import Container, clock
 
 
@@ -32,7 +32,7 @@ def test_the_input_of_an_unanswered_operation_moves_to_a_new_key_too(
 
 
 def test_restore_waits_until_it_is_known_that_the_workers_have_stopped(container: Container) -> None:
-    container.redis.set(SWEEP, "", ex=2)  # the last sign of life before they stopped
+    container.redis.set(SWEEP_KEY, "", ex=2)  # the last sign of life before they stopped
     assert "to be verified first" in run("restore")
 
 
