@@ -16,7 +16,7 @@ from local.demo import play
 from local.processes import ROOT
 from local.run import run
 from local.servers import NoServerError
-from local.stack import NotRunningError, Plan, read_values, wrong_settings
+from local.stack import NotRunningError, Plan, find_wrong_settings, read_values
 from worker import exit_codes
 
 folder = click.option(
@@ -46,7 +46,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands)
 def main() -> None:
-    """Run the integration here. SANDBOX=0 in the environment means the real Moment and 24SevenOffice."""
+    """Run the integration on this machine. SANDBOX=0 in the environment selects the real systems."""
 
 
 @main.command("run")
@@ -54,8 +54,10 @@ def main() -> None:
 def run_(var: Path) -> None:
     """Start everything and keep it running until Ctrl-C."""
     environ = _environ()
-    if wrong := wrong_settings(environ):
-        raise click.ClickException("\n".join(("These settings are wrong; docs/settings.md has them all.", *wrong)))
+    if wrong := find_wrong_settings(environ):
+        raise click.ClickException(
+            "\n".join(("These settings are wrong; docs/settings.md lists them all.", *wrong))
+        )
     try:
         run(Plan(state=_state(var, environ), environ=environ, sandbox=_sandbox(environ)))
     except (NoServerError, NotRunningError, OSError) as error:
@@ -67,7 +69,7 @@ def run_(var: Path) -> None:
 @main.command()
 @folder
 def demo(var: Path) -> None:
-    """Play a working day in a temporary folder, and report what arrived where."""
+    """Play a working day in a temporary folder, and report what was synced."""
     sys.exit(0 if play(var, environ=os.environ, echo=click.echo) else 1)
 
 
@@ -81,7 +83,7 @@ def worker(var: Path, arguments: tuple[str, ...]) -> None:
     try:
         started_with = read_values(_state(var, environ) / "environment")
     except FileNotFoundError:
-        raise NothingRunsError(f"Nothing has been run here yet: {make_run}") from None
+        raise NothingRunsError(f"Nothing has been run here yet. Start it with: {make_run}") from None
     servers = [started_with[name] for name in ("DATABASE_URL", "REDIS_URL") if name in started_with]
     if "--help" not in arguments and not all(map(_listens, servers)):
         raise NothingRunsError(f"The database or Redis does not respond. Is `{make_run}` running?")

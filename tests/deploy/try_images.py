@@ -25,7 +25,7 @@ from local.demo import Step, StepFailedError, timed
 from local.demo_user import DemoUser, eventually, expect
 from local.processes import ROOT, end_on_signals
 from local.servers import free_ports
-from local.stack import USUAL_PORTS, output
+from local.stack import DEFAULT_PORTS, output
 from tests.deploy.recipe import OURS, SERVICES, example_filled_in
 
 PROJECT = "moment-24sevenoffice-try"
@@ -64,7 +64,7 @@ class Containers:
 
     def __init__(self, folder: Path, *, program: tuple[str, ...]) -> None:
         ports = dict(zip(PORTS, free_ports(*PORTS), strict=True))
-        self.addresses = {name: f"http://127.0.0.1:{ports[USUAL_PORTS[name]]}" for name in PAGES}
+        self.addresses = {name: f"http://127.0.0.1:{ports[DEFAULT_PORTS[name]]}" for name in PAGES}
         self._program = program
         self._folder = folder / "moment24"
         shutil.copytree(ROOT, self._folder, ignore=shutil.ignore_patterns(*NOT_COPIED))

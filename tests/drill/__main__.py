@@ -90,13 +90,13 @@ def played(names: Sequence[str], *, log: Log) -> Iterator[Line]:
 def _played(drills: Sequence[Drill], source: Callable[[ExitStack], Path], log: Log) -> Iterator[Line]:
     left = list(drills)
     while left:
-        with ExitStack() as until_the_end:
+        with ExitStack() as cleanup:
             began, scene = time.monotonic(), None
             while left:
                 drill = left.pop(0)
                 log("drill", f"== {name_of(drill)}")
                 try:
-                    scene = scene or until_the_end.enter_context(_scene(source(until_the_end), log))
+                    scene = scene or cleanup.enter_context(_scene(source(cleanup), log))
                     outcome = drill(scene)
                 except NotHereError as why:
                     yield _line(drill, LEFT_OUT, str(why), began)
@@ -140,8 +140,8 @@ def _this_release(_: ExitStack) -> Path:
     return ROOT
 
 
-def _former_release(until_the_end: ExitStack) -> Path:
-    return until_the_end.enter_context(releases.checked_out(releases.former_release()))
+def _former_release(cleanup: ExitStack) -> Path:
+    return cleanup.enter_context(releases.checked_out(releases.former_release()))
 
 
 if __name__ == "__main__":

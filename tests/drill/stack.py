@@ -105,16 +105,16 @@ class DrillStack(Stack):
             answer = session.get(f"{self.addresses['web']}/health/ready", timeout=30)
             return answer.status_code, answer.json()
 
-    def _start_servers(self, until_the_end: ExitStack) -> None:
+    def _start_servers(self, cleanup: ExitStack) -> None:
         self.postgres_folder.mkdir(mode=0o700, exist_ok=True)
         self.no_small_disk = _mount_small_disk(self.postgres_folder)
         if not self.no_small_disk:
-            until_the_end.callback(_unmount, self.postgres_folder)
-        super()._start_servers(until_the_end)
+            cleanup.callback(_unmount, self.postgres_folder)
+        super()._start_servers(cleanup)
 
-    def _start_processes(self, until_the_end: ExitStack) -> None:
+    def _start_processes(self, cleanup: ExitStack) -> None:
         self.command("migrate")
-        until_the_end.callback(self.kill)
+        cleanup.callback(self.kill)
         for name, arguments in self.command_lines().items():
             self.parts[name] = self._process(name, arguments)
             self.parts[name].start()

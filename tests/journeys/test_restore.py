@@ -25,7 +25,7 @@ AT_WORK = ("web", "worker", "beat", "flower")
 @pytest.mark.kills
 def test_after_a_restore_nothing_is_lost_or_duplicated(tmp_path: Path) -> None:
     with running_system(tmp_path / "town", settings=PACE, log=show) as running:
-        firm, stack, backup = running.firm(), running.stack, tmp_path / "bridge.dump"
+        firm, stack, backup = running.firm(), running.stack, tmp_path / "backup.dump"
         firm.connect(entity_types=set(EntityType), expense_accounts=ACCOUNTS, voucher_number="series")
         purchasing = Purchasing(firm)
         buy(purchasing, project=1)

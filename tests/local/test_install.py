@@ -93,7 +93,7 @@ def test_waiting_for_another_installation_names_its_process(tmp_path: Path, venv
         waiting.join(PROGRESS_SECONDS + 1)
         assert waiting.is_alive()
     waiting.join(20)
-    assert said == [f"Waiting until process {os.getpid()} has installed; it holds {venv / LOCK} ..."]
+    assert said == [f"Waiting for process {os.getpid()}, which is installing and holds {venv / LOCK} ..."]
 
 
 def test_an_environment_whose_python_is_gone_is_created_again(tmp_path: Path, venv: Path) -> None:
@@ -101,7 +101,7 @@ def test_an_environment_whose_python_is_gone_is_created_again(tmp_path: Path, ve
     installed(lock, venv)
     (venv / "bin" / "python").unlink()
     (venv / "bin" / "python").symlink_to(tmp_path / "away")
-    assert installed(lock, venv)[0].startswith("Making .venv with Python 3.")
+    assert installed(lock, venv)[0].startswith("Creating .venv with Python 3.")
     assert says(venv) == "1.0"
 
 
@@ -123,7 +123,7 @@ def test_ctrl_c_leaves_no_stamp_and_the_next_start_continues(tmp_path: Path, ven
         while " s  " not in installing.stdout.readline():
             assert installing.poll() is None
         installing.send_signal(signal.SIGINT)
-        assert installing.communicate(timeout=60)[1] == "Stopped; the next start goes on from here.\n"
+        assert installing.communicate(timeout=60)[1] == "Stopped. The next start continues from here.\n"
     assert installing.returncode == 1
     assert not (venv / "installed-local").exists()
     installed(locked(tmp_path, wheel(tmp_path, "1.0")), venv)

@@ -152,10 +152,10 @@ def test_a_command_without_a_running_stack_is_an_error_of_make(
     tmp_path: Path, sandbox: str, make_run: str
 ) -> None:
     said = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
-    assert said.stderr.splitlines()[0] == f"Error: Nothing has been run here yet: {make_run}"
+    assert said.stderr.splitlines()[0] == f"Error: Nothing has been run here yet. Start it with: {make_run}"
     assert said.returncode == 2
     (port,) = free_ports(0)
-    started_with(tmp_path, f"DATABASE_URL=postgresql://bridge:x@127.0.0.1:{port}/postgres\n")
+    started_with(tmp_path, f"DATABASE_URL=postgresql://moment24:x@127.0.0.1:{port}/postgres\n")
     said = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
     assert (
         said.stderr.splitlines()[0] == f"Error: The database or Redis does not respond. Is `{make_run}` running?"

@@ -29,7 +29,7 @@ SECRETS_UNREADABLE = MisconfiguredError(
 
 
 def pause_unreadable(container: Container) -> None:
-    """Pause connections whose secrets cannot be decrypted, but none if that is all of several: the keys are wrong."""
+    """Pause connections whose secrets cannot be decrypted, but none if no secrets can: then the keys are wrong."""
     shown = container.connections.all_shown()
     unreadable = [each for each in shown if each.unreadable]
     if len(unreadable) == len(shown) > 1:
