@@ -70,7 +70,7 @@ def web(scene: Scene) -> Outcome:
     began = time.monotonic()
     scene.stack.wait_until_ready()
     scene.until_well()
-    return Outcome(seconds=time.monotonic() - began, asserted="the poll brings what no webhook could tell")
+    return Outcome(seconds=time.monotonic() - began, asserted="the poll finds what no webhook reported")
 
 
 def redis(scene: Scene) -> Outcome:
@@ -82,7 +82,9 @@ def redis(scene: Scene) -> Outcome:
     time.sleep(DEAD_SECONDS)
     scene.stack.parts["redis"].start()
     _empty_redis(scene)
-    return Outcome(seconds=scene.until_well(), asserted="webhooks are taken meanwhile, and readiness names Redis")
+    return Outcome(
+        seconds=scene.until_well(), asserted="webhooks are accepted meanwhile, and readiness names Redis"
+    )
 
 
 def postgresql(scene: Scene) -> Outcome:
@@ -93,7 +95,9 @@ def postgresql(scene: Scene) -> Outcome:
     until("web is not ready", lambda: scene.stack.health()[0] == 503)
     time.sleep(DEAD_SECONDS)
     scene.stack.postgres.start()
-    return Outcome(seconds=scene.until_well(), asserted="web is not ready meanwhile; workers go on by themselves")
+    return Outcome(
+        seconds=scene.until_well(), asserted="web is not ready meanwhile; workers continue by themselves"
+    )
 
 
 def disk(scene: Scene) -> Outcome:

@@ -65,9 +65,9 @@ class DrillStack(Stack):
     def _former_lines(self) -> dict[str, tuple[str, ...]]:
         """Ask the release how its processes are started."""
         state = str(self.plan.state / "beat")
-        asked = (sys.executable, "-c", COMMANDS, str(self._ports["web"]), state)
-        told = json.loads(output(asked, cwd=self.release, env=self.environment))
-        return {name: tuple(told[name]) for name in told if name in PROGRAMS}
+        command = (sys.executable, "-c", COMMANDS, str(self._ports["web"]), state)
+        lines = json.loads(output(command, cwd=self.release, env=self.environment))
+        return {name: tuple(lines[name]) for name in lines if name in PROGRAMS}
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None, answer: str = "") -> str:
         """Run a command of the release, and ``answer`` its question. Raises NotRunningError if it fails."""

@@ -8,7 +8,7 @@ import pytest
 from local.processes import ROOT
 from tests.drill.__main__ import DRILLS
 from tests.drill.releases import FORMER_VERSION, VERSIONS
-from tests.drill.report import FAILED, LEFT_OUT, OK, Line, is_green, report_of, told
+from tests.drill.report import FAILED, LEFT_OUT, OK, Line, is_green, report_of, table_line
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 DOCS = "\n".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
@@ -63,9 +63,9 @@ def test_a_report_lists_failures_and_skipped_drills() -> None:
         Line(drill="disk", ended=LEFT_OUT, did="Fill the disk.", asserted="only root may mount"),
     ]
     assert is_green(lines)
-    assert "3.2 s" in told(lines[0])
+    assert "3.2 s" in table_line(lines[0])
     report = json.loads(json.dumps(report_of(lines)))
     assert (report["ok"], report["seconds"], report["left_out"]) == (True, 9, ["disk"])
     failed = Line(drill="redis", ended=FAILED, did="Kill Redis.", asserted="vouchers: 3, not 4")
     assert not report_of([*lines, failed])["ok"]
-    assert "vouchers: 3, not 4" in told(failed)
+    assert "vouchers: 3, not 4" in table_line(failed)
