@@ -77,8 +77,8 @@ def redis(scene: Scene) -> Outcome:
     """Kill Redis while invoices arrive, start it again, and empty it."""
     scene.stack.parts["redis"].kill()
     scene.write()
-    status, said = scene.stack.health()
-    assert (status, said["redis"]) == (200, "down"), said
+    status, output = scene.stack.health()
+    assert (status, output["redis"]) == (200, "down"), output
     time.sleep(DEAD_SECONDS)
     scene.stack.parts["redis"].start()
     _empty_redis(scene)

@@ -40,8 +40,8 @@ def test_every_drill_that_a_page_names_is_there() -> None:
 
 @pytest.mark.parametrize("name", DRILLS)
 def test_a_drill_says_in_a_sentence_what_it_does(name: str) -> None:
-    said = DRILLS[name].__doc__ or ""
-    assert re.fullmatch(r"[A-Z][^\n]+\.", said)
+    output = DRILLS[name].__doc__ or ""
+    assert re.fullmatch(r"[A-Z][^\n]+\.", output)
 
 
 def test_the_former_release_had_older_tables_than_the_present_migrations() -> None:

@@ -96,8 +96,8 @@ def test_every_process_responds_and_restarts_with_its_data_when_killed(start: Ca
 
 def test_a_second_run_in_the_same_folder_says_that_the_first_one_runs(tmp_path: Path) -> None:
     second = Stack(Plan(state=tmp_path, environ={}, temporary=True), log=lambda *_: None)
-    said = re.escape(f"`make run` is running already in {tmp_path}; stop it there first.")
-    with servers.lock_folder(tmp_path, ""), pytest.raises(servers.NoServerError, match=said), second.running():
+    text = re.escape(f"`make run` is running already in {tmp_path}; stop it there first.")
+    with servers.lock_folder(tmp_path, ""), pytest.raises(servers.NoServerError, match=text), second.running():
         pass
 
 

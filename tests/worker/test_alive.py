@@ -60,8 +60,8 @@ def test_it_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis: Redis,
     runs = []
     for _ in range(2):
         launched = [sys.executable, "-S", "-c", COSTS, "-S", "-m", "worker.alive"]
-        said = subprocess.check_output(launched, cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, text=True)
-        runs.append([float(each) for each in said.split()])
+        output = subprocess.check_output(launched, cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, text=True)
+        runs.append([float(each) for each in output.split()])
     status, seconds, mebibytes = min(runs)  # the first one may have compiled it
     assert status == 0
     assert (seconds <= 0.1, mebibytes <= 20) == (True, True), (seconds, mebibytes)

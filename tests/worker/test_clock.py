@@ -96,9 +96,9 @@ def test_the_fastest_answer_counts_corrected_by_half_its_duration(ahead: timedel
     def server_time() -> datetime:
         there, back = next(ways)
         host.passed += there
-        said = host.true()
+        output = host.true()
         host.passed += back
-        return said
+        return output
 
     clock = Clock(server_time, wall=lambda: host.true() + ahead, monotonic=lambda: host.passed)
     assert clock() == host.true()
@@ -124,8 +124,8 @@ def test_a_host_whose_clock_is_off_drains_no_lane_and_is_reported_once(
         tasks.sync_customers(connection.id)
     lane = Lane(connection.id, EntityType.CUSTOMER)
     assert states(container.database, lane, ["62788973"]) == {"62788973": JobState.QUEUED}
-    told = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert [each.type for each in told] == [AlertType.CLOCK]
+    alerts = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert [each.type for each in alerts] == [AlertType.CLOCK]
 
 
 def test_a_worker_that_has_not_measured_its_clock_yet_drains_no_lane(

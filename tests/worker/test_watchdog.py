@@ -46,10 +46,10 @@ def init(name: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return the result of the watchdog, given the responses to the two checks of a web process."""
-    said = {"health": "", "life": ""}
-    questions = (lambda _: said["health"], lambda _: said["life"])
+    output = {"health": "", "life": ""}
+    questions = (lambda _: output["health"], lambda _: output["life"])
     monkeypatch.setattr(watchdog, "CHECKS", {"web": questions})
-    return said
+    return output
 
 
 def test_a_frozen_process_is_killed_after_enough_failed_checks(tmp_path: Path, answers: dict[str, str]) -> None:
@@ -147,7 +147,7 @@ def test_it_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis_url: st
     runs = []
     for _ in range(3):
         launched = [sys.executable, "-S", "-c", COSTS, *check]
-        said = subprocess.check_output(launched, cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, text=True)
-        runs.append([float(each) for each in said.split()[-3:]])
+        output = subprocess.check_output(launched, cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, text=True)
+        runs.append([float(each) for each in output.split()[-3:]])
     _, seconds, mebibytes = min(runs, key=lambda run: run[1])  # the first one may have compiled it
     assert (seconds <= 0.1, mebibytes <= 20) == (True, True), (seconds, mebibytes)

@@ -128,11 +128,11 @@ def test_the_command_syncs_all_in_order_and_prints_their_status(
     container: Container, lane: Lane, monkeypatch: pytest.MonkeyPatch, fresh_systems: Systems
 ) -> None:
     monkeypatch.setattr(time, "sleep", work(lane))
-    said = backfill()
+    output = backfill()
     (entry,) = audit_log.page(container.database, Scope()).lines[:1]
     assert (entry.actor, entry.action.partition(":")[2]) == ("CLI", " customers, invoices, projects")
     assert entry.action.startswith("Started a backfill from ")
-    assert [line.split() for line in said[-3:]] == [
+    assert [line.split() for line in output[-3:]] == [
         ["customer", "1", "1", "0", "0"],
         ["project", "1", "1", "0", "0"],
         ["invoice", "1", "1", "0", "0"],

@@ -126,10 +126,10 @@ def test_a_stopped_command_says_how_to_continue(container: Container, connection
     stopping = Thread(target=stop)
     stopping.start()
     days = ("--from=2020-01-01", "--to=2030-12-31", "--entity-type=customer")
-    told = invoke("connections", "backfill", connection.name, *days)
+    result = invoke("connections", "backfill", connection.name, *days)
     stopping.join()
-    assert told.exit_code == 130
-    assert "Stopped. Workers finish the records already queued. Run the same command again" in told.stderr
+    assert result.exit_code == 130
+    assert "Stopped. Workers finish the records already queued. Run the same command again" in result.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -139,6 +139,6 @@ def test_a_shell_completes_commands_without_importing_them(shell: str, tmp_path:
     script.chmod(0o755)
     words = {"COMP_WORDS": "moment24 rec", "COMP_CWORD": "rec" if shell == "fish" else "1"}
     environ = {**os.environ, **words, "_MOMENT24_COMPLETE": f"{shell}_complete", "PYTHONPATH": str(ROOT)}
-    told = subprocess.run([str(script)], env=environ, capture_output=True, text=True, check=True).stdout
-    assert "reconcile" in told
-    assert "restore" not in told
+    result = subprocess.run([str(script)], env=environ, capture_output=True, text=True, check=True).stdout
+    assert "reconcile" in result
+    assert "restore" not in result

@@ -43,7 +43,7 @@ MANY = ("--username=many@example.com", "--password=many-password")
 
 
 def test_a_connection_is_added_with_its_identity_and_webhook_url(container: Container) -> None:
-    said = run(
+    output = run(
         "connections",
         "add",
         "--name=Demo AS",
@@ -53,7 +53,7 @@ def test_a_connection_is_added_with_its_identity_and_webhook_url(container: Cont
         "--vat-code=3000=3",
         "--account=501=3000/3",
     )
-    address = said.split()[-1]
+    address = output.split()[-1]
     assert address.startswith("https://bridge.example/webhooks/moment/")
     connection = container.connections.get_by_name("Demo AS")
     assert webhook_intake.find_target(container.database, address.rpartition("/")[2]) == WebhookTarget(
@@ -67,10 +67,10 @@ def test_a_connection_is_added_with_its_identity_and_webhook_url(container: Cont
 
 
 def test_several_clients_are_listed_by_name_to_choose_from(container: Container) -> None:
-    said = run_refused("connections", "add", "--name=Fjord", *COMPANY, *MANY)
-    fjord = re.search(r"Fjord Prosjekt AS +([0-9a-f-]{36})", said)
+    output = run_refused("connections", "add", "--name=Fjord", *COMPANY, *MANY)
+    fjord = re.search(r"Fjord Prosjekt AS +([0-9a-f-]{36})", output)
     assert fjord
-    assert "Gammel AS" not in said
+    assert "Gammel AS" not in output
     run("connections", "add", "--name=Fjord", *COMPANY, *MANY, f"--identity-id={fjord[1]}")
     assert container.connections.get_by_name("Fjord").settings.identity_id == fjord[1]
 
@@ -84,7 +84,7 @@ def test_an_identity_that_the_login_does_not_reach_is_refused(container: Contain
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "output"),
     [
         ("--password=wrong", "password"),
         ("--moment-api-key=wrong", "Moment rejects the API key"),
@@ -96,10 +96,10 @@ def test_an_identity_that_the_login_does_not_reach_is_refused(container: Contain
     ],
 )
 def test_a_setting_that_does_not_work_is_named_and_nothing_is_saved(
-    wrong: str, said: str, container: Container
+    wrong: str, output: str, container: Container
 ) -> None:
     answer = run_refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, wrong)
-    assert said in answer
+    assert output in answer
     assert "demo-password" not in answer
     assert container.connections.all() == []
 
@@ -111,8 +111,8 @@ def test_secrets_need_not_be_on_the_command_line(container: Container) -> None:
     first = container.connections.get_by_name("Asked")
     container.connections.update(first.id, {"moment_company": "1002"}, actor="test", now=NOW)
     run("connections", "add", "--name=Told", name, user, environ=environ)
-    asked, told = (container.connections.get_by_name(each).settings for each in ("Asked", "Told"))
-    assert asked.model_copy(update={"moment_company": "1001"}) == told
+    asked, result = (container.connections.get_by_name(each).settings for each in ("Asked", "Told"))
+    assert asked.model_copy(update={"moment_company": "1001"}) == result
 
 
 def test_a_connection_has_a_unique_name(connection: Connection) -> None:
@@ -131,11 +131,11 @@ def test_a_connection_not_started_is_never_paused(container: Container) -> None:
 def test_connections_are_shown_without_their_secrets(container: Container, connection: Connection) -> None:
     container.connections.pause(connection.id, "The password is wrong.", now=worker_container.clock())
     assert "paused  The password is wrong." in run("connections", "list")
-    said = run("connections", "show", "Demo AS")
-    assert "demo@example.com" in said
-    assert "books@example.com" in said
-    assert "demo-password" not in said
-    assert "moment-demo-key" not in said
+    output = run("connections", "show", "Demo AS")
+    assert "demo@example.com" in output
+    assert "books@example.com" in output
+    assert "demo-password" not in output
+    assert "moment-demo-key" not in output
 
 
 def test_corrected_settings_resume_a_paused_connection(container: Container, connection: Connection) -> None:
@@ -187,8 +187,8 @@ def test_a_self_paused_connection_needs_a_passed_test_or_force_to_resume(
 ) -> None:
     refused_login = outages.problem(AlertType.PAUSED)
     circuit_breaker.pause(container.database, connection.id, refused_login, now=clock())
-    told = run_refused("connections", "resume", connection.name)
-    assert "Demo AS paused itself, and no test has passed since then." in told
+    result = run_refused("connections", "resume", connection.name)
+    assert "Demo AS paused itself, and no test has passed since then." in result
     run("connections", "resume", connection.name, "--despite-failed-test")
     assert container.connections.get(connection.id).paused_because == ""
 
@@ -212,9 +212,9 @@ def test_jobs_that_need_attention_are_listed_and_shown_with_their_attempts(
     change_id = str(failed_job(container, connection))
     assert "Invoice 1024  needs_attention" in run("jobs", "list")
     assert run("jobs", "list", "--state=queued") == "Nothing.\n"
-    said = run("jobs", "show", change_id)
-    assert "Open the account in 24SevenOffice." in said
-    assert "failed account The account 3999 is unknown." in " ".join(said.split())
+    output = run("jobs", "show", change_id)
+    assert "Open the account in 24SevenOffice." in output
+    assert "failed account The account 3999 is unknown." in " ".join(output.split())
     assert "no job 4711" in run_refused("jobs", "show", "4711")
 
 
@@ -281,9 +281,9 @@ def test_the_calls_to_both_systems_are_shown_on_request(
         if each.record.entity_type is EntityType.INVOICE
     )
     assert f"GET invoices/{DRAFT}" not in run("jobs", "show", str(view.id))
-    said = run("jobs", "show", str(view.id), "--calls")
-    assert f"GET invoices/{DRAFT}" in said
-    assert '"invoiceState": "finalized"' in said
+    output = run("jobs", "show", str(view.id), "--calls")
+    assert f"GET invoices/{DRAFT}" in output
+    assert '"invoiceState": "finalized"' in output
 
 
 def with_factor(container: Container) -> str:
@@ -321,10 +321,10 @@ def test_secrets_that_no_key_decrypts_are_named_and_the_others_move(
         typed = {"username": "demo@example.com", "password": "lost"}
         container.operations.request(OperationType.CLIENTS, aas.id, input_=typed, actor="test", now=clock())
     with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
-        said = run_refused("keys", "rotate")
-        assert "first key: 1." in said
-        assert "the password and the API key of Aas AS" in said
-        assert "the second factor of anna@example.com" in said
+        output = run_refused("keys", "rotate")
+        assert "first key: 1." in output
+        assert "the password and the API key of Aas AS" in output
+        assert "the second factor of anna@example.com" in output
     with installed({**environ, "SECRET_KEYS": new}) as moved:
         assert moved.connections.get(connection.id).settings == connection.settings
 
@@ -340,10 +340,10 @@ def test_records_with_a_warning_are_listed_whatever_their_state(
             title=f"Customer {number}",
             warnings=warnings,
         )
-    said = run("jobs", "list", "--with-warning")
-    assert "Customer 1" in said
-    assert "The street was cut." in said
-    assert "Customer 2" not in said
+    output = run("jobs", "list", "--with-warning")
+    assert "Customer 1" in output
+    assert "The street was cut." in output
+    assert "Customer 2" not in output
     assert run("jobs", "list").strip() == "Nothing."
     assert "Customer 2" in run("jobs", "list", "--updated-since=2026-01-01")
     assert run("jobs", "list", "--updated-since=2126-01-01T00:00:00Z").strip() == "Nothing."
@@ -479,9 +479,9 @@ def test_a_type_switched_on_again_starts_today_unless_a_day_is_given(
 
 
 def test_a_moment_company_can_be_connected_only_once(container: Container, connection: Connection) -> None:
-    said = run_refused("connections", "add", "--name=Again AS", *COMPANY, *ONE)
-    assert "There is already a connection for this Moment company." in said
-    assert connection.name not in said.partition("Error:")[2]
+    output = run_refused("connections", "add", "--name=Again AS", *COMPANY, *ONE)
+    assert "There is already a connection for this Moment company." in output
+    assert connection.name not in output.partition("Error:")[2]
     other, _ = container.connections.add("Fjord", settings(moment_company="1002"), actor="test", now=NOW)
-    said = run_refused("connections", "set", other.name, "--moment-company=1001", "--no-check")
-    assert "There is already a connection for this Moment company." in said
+    output = run_refused("connections", "set", other.name, "--moment-company=1001", "--no-check")
+    assert "There is already a connection for this Moment company." in output

@@ -176,8 +176,8 @@ def test_a_person_who_was_erased_is_named_nowhere(
 
 
 def test_alert_recipients_must_be_corrected_by_hand(container: Container, connection: Connection) -> None:
-    said = run("people", "erase", "books@example.com", "--yes")
-    assert f"Correct manually (see connections set): settings of connection {connection.id}." in said
+    output = run("people", "erase", "books@example.com", "--yes")
+    assert f"Correct manually (see connections set): settings of connection {connection.id}." in output
     assert container.connections.get(connection.id).settings == connection.settings
 
 
@@ -209,7 +209,7 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
     stays, token = container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=now
     )
-    kept = dump(container).splitlines()
+    remaining = dump(container).splitlines()
     known = settings(identity_id=check_login(container, settings()).id, entity_types=tuple(EntityType))
     leaves, leaving_token = container.connections.add("Elv AS", known, actor="test", now=now)
     only = Rights(Role.VIEWER, Scope(frozenset({leaves.id})))
@@ -225,8 +225,8 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
     assert "Nothing was erased." in refused.output
     assert "Elv AS" in dump(container)
 
-    said = run("connections", "erase", "Elv AS", typed="Elv AS\n")
-    assert f"These users no longer have any connection: {MAIL}." in said
+    output = run("connections", "erase", "Elv AS", typed="Elv AS\n")
+    assert f"These users no longer have any connection: {MAIL}." in output
     assert webhook_intake.find_target(database, leaving_token) is None
     assert webhook_intake.find_target(database, token)
     tables = [table for table in Base.metadata.sorted_tables if "connection_id" in table.c]
@@ -235,7 +235,7 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
     assert ids <= {stays.id, None}
     left = dump(container)
     assert "Elv AS" not in left
-    assert set(kept) <= set(left.splitlines())
+    assert set(remaining) <= set(left.splitlines())
     assert container.redis.keys(f"*:{leaves.id}") == container.redis.keys(f"dispatched:{leaves.id}:*") == []
     assert container.redis.keys("twentyfour:session:*") == []
 

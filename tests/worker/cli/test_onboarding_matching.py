@@ -35,13 +35,13 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(
     enter(fresh_systems, "Nordlys AS", 10234)
     enter(fresh_systems, "Fjord AS", 10235, 10236)
     enter(fresh_systems, "Ny AS")
-    said = run("connections", "match", connection.name, "--dry-run").splitlines()
-    rows = {name: line for line in said for name in ("Nordlys AS", "Fjord AS", "Ny AS") if name in line}
+    output = run("connections", "match", connection.name, "--dry-run").splitlines()
+    rows = {name: line for line in output for name in ("Nordlys AS", "Fjord AS", "Ny AS") if name in line}
     assert rows["Nordlys AS"].split("  ")[-1].strip() == "match"
     assert "10234" in rows["Nordlys AS"]
     assert rows["Fjord AS"].endswith("uncertain  10235, 10236")
     assert rows["Ny AS"].endswith("new")
-    assert "--create" in said[-1]
+    assert "--create" in output[-1]
     assert messages(container) == []
     assert started(container) == []
     assert [company["external_id"] for company in customers(fresh_systems)] == ["", "", ""]

@@ -26,9 +26,9 @@ def test_the_input_of_an_unanswered_operation_moves_to_a_new_key_too(
     with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
         run("keys", "rotate")
     with installed({**environ, "SECRET_KEYS": new}) as moved:
-        kept = moved.operations.get(errand)
-        assert kept
-        assert kept.input == typed
+        books = moved.operations.get(errand)
+        assert books
+        assert books.input == typed
 
 
 def test_restore_waits_until_it_is_known_that_the_workers_have_stopped(container: Container) -> None:

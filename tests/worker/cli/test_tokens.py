@@ -17,8 +17,8 @@ from worker.container import Container, clock
 
 
 def test_a_token_is_created_listed_and_revoked(container: Container, connection: Connection) -> None:
-    said = run("tokens", "create", "ERP", "--scope=jobs:read", "--connection=Demo AS", "--days=30").splitlines()
-    text = said[-1]
+    output = run("tokens", "create", "ERP", "--scope=jobs:read", "--connection=Demo AS", "--days=30").splitlines()
+    text = output[-1]
     token = tokens.find(container.database, text, now=clock())
     assert (token.name, token.scopes, token.scope) == (
         "ERP",

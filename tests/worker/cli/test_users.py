@@ -27,9 +27,9 @@ def knows(container: Container, email: str, password: str) -> bool:
 
 
 def test_a_user_is_added_with_a_password_that_is_shown_once(container: Container) -> None:
-    said = run("add", "Anna@Example.com", "--role=administrator")
-    assert "anna@example.com can sign in at https://bridge.example/sign-in" in said
-    password = re.search("shown only once: (.+)", said)
+    output = run("add", "Anna@Example.com", "--role=administrator")
+    assert "anna@example.com can sign in at https://bridge.example/sign-in" in output
+    password = re.search("shown only once: (.+)", output)
     assert password
     assert knows(container, "anna@example.com", password[1])
     assert run("list").splitlines()[1].split() == ["anna@example.com", "administrator", "all"]
