@@ -49,9 +49,9 @@ def short(seed: int, *mistakes: str) -> Played:
 
 
 @pytest.mark.parametrize("point", [*POINTS, *CUTS, *STOPS], ids=lambda point: f"{point.name}, {point.action}")
-def test_every_instant_at_which_something_dies_is_one_of_the_product(point: Point) -> None:
+def test_every_crash_point_is_in_the_code_of_the_product(point: Point) -> None:
     assert callable(getattr(point.owner, point.function))
 
 
-def test_every_wait_that_is_shorter_on_a_chaotic_day_is_one_of_the_product() -> None:
+def test_every_shortened_wait_exists_in_the_product() -> None:
     assert [name for module, name, _ in TIMEOUTS if not hasattr(module, name)] == []

@@ -126,7 +126,7 @@ def test_a_page_is_healthy_only_if_it_answers_200() -> None:
     assert "does not respond" in watchdog.page_problem(port, "/health/live")
 
 
-def test_beat_lives_where_it_writes_its_timetable(tmp_path: Path) -> None:
+def test_beat_is_alive_while_it_writes_its_schedule(tmp_path: Path) -> None:
     assert watchdog.schedule_problem(tmp_path / "beat")
     (tmp_path / "beat.db").touch()
     assert watchdog.schedule_problem(tmp_path / "beat") == ""
