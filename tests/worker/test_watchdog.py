@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from local.processes import ROOT
-from tests.worker.test_alive import COSTS
+from tests.worker.program_cost import measure
 from worker import heartbeat, watchdog
 from worker.alive import worker_key
 from worker.consumer import WorkerHeartbeat
@@ -143,11 +142,6 @@ def test_a_worker_that_finishes_its_batches_is_not_silent(container: Container) 
 
 
 def test_it_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis_url: str) -> None:
-    check = ["-S", "-m", "worker.watchdog", "worker", "--end-after=3"]
-    runs = []
-    for _ in range(3):
-        launched = [sys.executable, "-S", "-c", COSTS, *check]
-        output = subprocess.check_output(launched, cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, text=True)
-        runs.append([float(each) for each in output.split()[-3:]])
-    _, seconds, mebibytes = min(runs, key=lambda run: run[1])  # the first one may have compiled it
+    check = ("-S", "-m", "worker.watchdog", "worker", "--end-after=3")
+    _, seconds, mebibytes = measure(*check, redis_url=redis_url, runs=3)
     assert (seconds <= 0.1, mebibytes <= 20) == (True, True), (seconds, mebibytes)

@@ -3,7 +3,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from models.admin import job_list, reminders
 from models.admin.job_filter import JobFilter
@@ -25,6 +24,7 @@ from tests.installation import failed_job
 from tests.models.completed_jobs import completed_job
 from tests.sandbox.serving import Systems
 from tests.worker.cli.command_runner import invoke, run
+from tests.worker.cli.database_dump import dump
 from worker import tasks
 from worker.container import Container, clock
 from worker.handlers.diagnostics import check_login
@@ -67,17 +67,6 @@ OTHERS = {
     "users": "role language password_hash factor_secret subject",
 }
 """Text columns that name no person: enum values, ids, hashes, and encrypted values."""
-
-
-def dump(container: Container) -> str:
-    """Return everything in the database as one text."""
-    with container.database.transaction() as session:
-        rows = [
-            row
-            for table in Base.metadata.sorted_tables
-            for row in session.scalars(text(f'select to_jsonb(each)::text from "{table.name}" as each'))  # noqa: S608 - our own tables
-        ]
-    return "\n".join(rows)
 
 
 def moment(fresh_systems: Systems, method: str, path: str, body: object) -> Any:

@@ -12,7 +12,7 @@ from models.inbox.enqueue import enqueue
 from tests.factories import NOW, settings
 from tests.installation import installed
 from tests.sandbox.serving import Systems
-from tests.worker.cli.test_erasure import dump
+from tests.worker.cli.database_dump import dump
 from worker import tasks
 from worker.container import Container, clock
 
