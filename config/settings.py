@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from config.placeholder import PLACEHOLDER, has_placeholder
+
 KEY_BYTES = 32
 MISSING = "These settings are missing: "
 
@@ -31,6 +33,16 @@ class LogSettings(BaseSettings):
     """Format of the log"""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Lowest level that is logged"""
+
+    @field_validator("*")
+    @classmethod
+    def _own_secret(cls, value: object) -> object:
+        secrets = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(each, SecretStr) and has_placeholder(each.get_secret_value()) for each in secrets):
+            raise ValueError(
+                f"still contains the placeholder `{PLACEHOLDER}`; enter your own secret, with Compose in .env"
+            )
+        return value
 
 
 class DatabaseSettings(LogSettings):

@@ -21,7 +21,7 @@ from kombu.common import ignore_errors
 from worker import heartbeat
 from worker.celery_app import EXPECTED_ERRORS
 from worker.container import get_container
-from worker.observability.metrics import serve
+from worker.observability.metrics_server import serve
 from worker.queues import LANES, QUEUE_OF, threads_per_queue
 
 log = structlog.get_logger()

@@ -12,6 +12,7 @@ from flower import urls
 from flower.api import tasks, workers
 from flower.views import BaseHandler, monitor
 
+from config.placeholder import PLACEHOLDER, has_placeholder
 from worker.queues import broker_configuration
 
 MAX_GUESSES, GUESS_SECONDS = 10, 900
@@ -51,10 +52,12 @@ def is_kept(handler: type) -> bool:
 
 def configuration() -> dict[str, Any]:
     """Return the app's configuration. Raises SystemExit without a password, as Flower would be open to all."""
-    password = os.environ.get("FLOWER_BASIC_AUTH", "").partition(":")[2]
-    if password in {"", "replace-me"}:
-        raise SystemExit("Flower needs a password: set FLOWER_BASIC_AUTH to user:password.")
-    return broker_configuration(os.environ["REDIS_URL"])
+    password, redis_url = os.environ.get("FLOWER_BASIC_AUTH", "").partition(":")[2], os.environ["REDIS_URL"]
+    if not password or has_placeholder(password):
+        raise SystemExit("Flower needs a password of your own: set FLOWER_BASIC_AUTH to user:password.")
+    if has_placeholder(redis_url):
+        raise SystemExit(f"REDIS_URL still contains the placeholder `{PLACEHOLDER}`; enter your own secret.")
+    return broker_configuration(redis_url)
 
 
 BaseHandler.get_current_user = get_current_user

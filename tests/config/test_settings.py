@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from pydantic import ValidationError
@@ -110,3 +110,29 @@ def test_a_wrong_setting_is_reported_in_one_line_without_its_value(
     assert said in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+SECRETS = sorted(
+    name.upper() for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)
+)
+WITH_PLACEHOLDER = {
+    "DATABASE_URL": "postgresql://bridge:replace-me@db/bridge",
+    "REDIS_URL": "redis://:replace-me@redis/0",
+    "SMTP_URL": "smtp+starttls://user:replace-me@mail.example.com:587",
+}
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("change", [str, str.upper])
+def test_a_secret_that_is_still_the_placeholder_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[str], str]
+) -> None:
+    value = WITH_PLACEHOLDER.get(name, "replace-me")
+    monkeypatch.setenv(name, value.replace("replace-me", change("replace-me")))
+    with pytest.raises(WrongSettingsError) as caught:
+        read_settings(Settings)
+    assert (
+        str(caught.value)
+        == f"{name}: still contains the placeholder `replace-me`; enter your own secret, with Compose in .env"
+    )

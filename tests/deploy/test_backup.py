@@ -1,6 +1,7 @@
 """The nightly backup, on a real PostgreSQL: a file is kept only if it was restored and its data are the same."""
 
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -14,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url, select, text
 
+from local.processes import ROOT
 from local.servers import postgres_binaries
 from models.database import Database, downgrade, is_behind, migrate
 from models.schema.tables import BackupRow
@@ -140,6 +142,14 @@ def test_the_password_of_a_url_is_on_no_command_line(backups: Backups, database_
     assert "x41" not in commands
 
 
+def test_the_options_of_a_url_reach_postgresqls_programs(backups: Backups, database_url: str) -> None:
+    """Such as those that verify the server's certificate: psql of the tests lacks TLS."""
+    options = "sslmode=verify-full&sslrootcert=/etc/moment24/postgresql.pem"
+    backups.wrap("psql", 'echo "$@" >> commands; exit 1')
+    assert backups.run(DATABASE_URL=f"{database_url}?{options}").returncode != 0
+    assert f"?{options} " in (backups.folder / "kept" / "commands").read_text()
+
+
 @pytest.mark.slow
 def test_a_backup_of_an_older_release_replaces_a_newer_database(backups: Backups, database_url: str) -> None:
     """A newer release may have tables that refer to the older ones."""
@@ -194,3 +204,14 @@ def test_a_backup_refused_by_postgresql_says_why(backups: Backups) -> None:
     assert done.returncode != 0
     assert "password authentication failed" in done.stderr
     assert backups.kept() == []
+
+
+def test_every_dump_of_the_guides_is_readable_by_its_owner_only() -> None:
+    written = [
+        (page.name, line)
+        for page in (ROOT / "docs").glob("*.md")
+        for line in page.read_text().splitlines()
+        if re.search(r"> \S+\.dump\b", line)
+    ]
+    assert len(written) == 2
+    assert [each for each in written if "(umask 077; " not in each[1]] == []

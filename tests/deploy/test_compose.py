@@ -1,9 +1,11 @@
 import re
 import shlex
+import textwrap
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from dotenv import dotenv_values
 
 from local.processes import ROOT, commands
@@ -126,3 +128,11 @@ def test_backups_use_programs_as_new_as_the_server() -> None:
     job = (ROOT / "deploy" / "backup" / "backup.yaml").read_text()
     image = SERVICES["postgres"]["image"]
     assert (SERVICES["backup"]["image"], f"image: {image} " in job) == (image, True)
+
+
+def test_the_override_for_another_postgresql_reaches_each_process_that_uses_it() -> None:
+    page = (ROOT / "docs" / "production.md").read_text()
+    (block,) = re.findall(r"\n\n((?: {4}.*\n)+)\n", page[page.index("### PostgreSQL and Redis elsewhere") :])[:1]
+    override = yaml.safe_load(textwrap.dedent(block))["services"]
+    uses = {name for name, service in SERVICES.items() if "DATABASE_URL" in service.get("environment", {})}
+    assert override.keys() == uses | {"backup", "flower"}

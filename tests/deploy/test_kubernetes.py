@@ -36,7 +36,7 @@ MANIFESTS: list[Manifest] = [
 ]
 KEDA: Manifest = yaml.safe_load((BASE.parent / "keda" / "worker.yaml").read_text())
 BY_CPU: Manifest = yaml.safe_load((BASE.parent / "autoscaling" / "worker.yaml").read_text())
-INGRESS: Manifest = yaml.safe_load((EXAMPLE / "ingress.yaml").read_text())
+INGRESS: Manifest = next(yaml.safe_load_all((EXAMPLE / "ingress.yaml").read_text()))
 OTHERS = {"FLOWER_BASIC_AUTH": "flower"}
 """Environment variables of the processes that are no settings of ours, and whose they are."""
 
@@ -107,8 +107,9 @@ def test_a_pod_is_not_root_and_writes_only_to_its_own_folder() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert [each["mountPath"] for each in shared["volumeMounts"]] == ["/tmp"]  # noqa: S108 - within a container
-    assert all("emptyDir" in volume for volume in EVERY_POD["volumes"])
+    written = [each["mountPath"] for each in shared["volumeMounts"] if not each.get("readOnly")]
+    assert written == ["/tmp"]  # noqa: S108 - within a container
+    assert [volume["name"] for volume in EVERY_POD["volumes"] if "emptyDir" in volume] == ["tmp"]
     assert not any({"securityContext", "volumeMounts"} & container(name).keys() for name in PODS)
 
 
@@ -293,6 +294,31 @@ def test_a_console_has_the_rights_of_the_pod_that_it_stands_in_for(name: str) ->
     assert pod["securityContext"] == stands_for["securityContext"]
     assert ran["securityContext"] == there["securityContext"]
     assert pod["automountServiceAccountToken"] is False
+
+
+AUTHORITIES = {"name": "authorities", "configMap": {"name": "authorities", "optional": True}}
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        EVERY_POD,
+        BACKUP["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        *(console["spec"] for console in CONSOLES.values()),
+    ],
+    ids=["every", "backup", *CONSOLES],
+)
+def test_every_pod_has_the_certificates_of_the_companys_authorities(pod: Manifest) -> None:
+    """Without the ConfigMap that the guide creates, the folder is empty."""
+    (ran,) = pod["containers"]
+    (mount,) = (each for each in ran["volumeMounts"] if each["name"] == "authorities")
+    assert AUTHORITIES in pod["volumes"]
+    assert mount["readOnly"] is True
+    page = (ROOT / "docs" / "production.md").read_text()
+    assert "create configmap authorities" in page
+    named = re.findall(r"(?:sslrootcert|ssl_ca_certs|REQUESTS_CA_BUNDLE)=(\S+)/\w+\.pem", page)
+    assert len(named) >= 4
+    assert set(named) == {mount["mountPath"]}
 
 
 def test_a_console_reaches_the_servers_and_not_the_internet() -> None:

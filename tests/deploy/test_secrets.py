@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from config.placeholder import has_placeholder
 from config.settings import BeatSettings, MigrationSettings, Settings
 from local.processes import ROOT
 from tests.deploy.recipe import SERVICES, environment, example_filled_in
@@ -60,6 +61,17 @@ def test_the_production_page_says_which_process_gets_which_secret() -> None:
             if cell:
                 secrets[name].add(secret.strip("`"))
     assert secrets == READ
+
+
+def test_the_examples_name_every_secret_by_its_placeholder() -> None:
+    """A process refuses the placeholder, so a secret that nobody replaced is found at the start."""
+    page = (ROOT / "docs" / "production.md").read_text()
+    (block,) = re.findall(r"\n\n((?: {4}[A-Z_]+=.*\n)+)\n", page)
+    of_kubernetes = dict(line.strip().split("=", 1) for line in block.splitlines())
+    of_compose = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert of_kubernetes.keys() >= EVERY_SECRET - {"OPENID_CLIENT_SECRET", "METRICS_TOKEN"}
+    for example in (of_compose, of_kubernetes):
+        assert {name for name, value in example.items() if not has_placeholder(value)} <= {"APPLICATION_ID"}
 
 
 @pytest.mark.parametrize(("other", "secret"), [("worker", "OPENID_CLIENT_SECRET"), ("web", "SMTP_URL")])

@@ -166,6 +166,8 @@ def play(containers: Containers) -> None:
             stop_amid_invoices(containers, demo_user)
         with timed(Step("web and worker are frozen, and Docker starts them again"), echo):
             freeze(containers, "web", "worker")
+        with timed(Step("a backup replaces the database"), echo):
+            restore_a_backup(containers)
         with timed(Step(f"an upgrade amid {INVOICE_COUNT} invoices loses and doubles none"), echo):
             upgrade_amid_invoices(containers, demo_user)
     except StepFailedError:
@@ -243,6 +245,18 @@ def freeze(containers: Containers, *services: str) -> None:
             seconds=USUAL_SECONDS,
         )
         echo(f"       {time.monotonic() - asked:>6.2f} s  more until {service} was started again")
+    eventually(lambda: expect("what is not up", _not_up(containers), {}), seconds=USUAL_SECONDS)
+
+
+def restore_a_backup(containers: Containers) -> None:
+    """Back up and restore as the runbook says, and start everything again."""
+    containers.compose("exec", "-T", "backup", "bash", "/script/backup.sh", "once")
+    containers.compose("stop", "web", "worker", "beat")
+    newest = 'bash /script/backup.sh restore "$(ls -t "$BACKUP_FOLDER"/*.dump | head -n 1)"'
+    containers.compose("run", "--rm", "--no-deps", "-T", "backup", "bash", "-c", newest)
+    containers.compose("run", "--rm", "-T", "migrate")
+    containers.compose("run", "--rm", "-T", "worker", "moment24", "restore")
+    containers.compose("up", "--detach", "--no-build")
     eventually(lambda: expect("what is not up", _not_up(containers), {}), seconds=USUAL_SECONDS)
 
 

@@ -108,7 +108,9 @@ class Bare:
         """Return the whole environment of a service's process, with nothing of ours."""
         variables = environment(service, self._values)
         programs = self._folder / _target(service) / "venv" / "bin"
-        return {"PATH": f"{programs}:{os.defpath}"} | dict(zip(variables, self._here(variables.values()), strict=True))
+        return {"PATH": f"{programs}:{os.defpath}"} | dict(
+            zip(variables, self._here(variables.values()), strict=True)
+        )
 
     def _here(self, texts: Iterable[str]) -> list[str]:
         """Replace ports, folders and hosts of containers by those of this machine."""

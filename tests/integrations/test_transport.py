@@ -9,7 +9,7 @@ import pytest
 import requests
 from urllib3.connection import HTTPConnection
 
-from integrations.transport import BoundedAdapter
+from integrations.transport import BoundedAdapter, open_session
 from sync.engine.write_deadline import WriteDeadline, enforced
 from sync.errors import UnavailableError
 from tests.factories import NOW
@@ -129,3 +129,20 @@ def test_a_response_through_tls_is_read_to_its_end(pem: Path) -> None:
     with serving(answer, tls=certificate.of_server(pem)) as url, requests.Session() as session:
         session.mount("https://", BoundedAdapter(seconds=2, max_bytes=1000, pool_maxsize=1))
         assert session.get(url, timeout=(1, 2), verify=str(pem)).content == b"whole"
+
+
+def test_a_company_can_add_the_authority_that_signs_at_its_proxy(
+    pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """REQUESTS_CA_BUNDLE replaces the authorities that are trusted otherwise."""
+    session = open_session(lambda: BoundedAdapter(seconds=2, max_bytes=1000, pool_maxsize=1))
+    answer = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"whole")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with (
+        serving(answer, tls=certificate.of_server(pem)) as url,
+        pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"),
+    ):
+        session.get(url, timeout=(1, 2))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    with serving(answer, tls=certificate.of_server(pem)) as url:
+        assert session.get(url, timeout=(1, 2)).content == b"whole"

@@ -15,15 +15,18 @@ from tests.installation import eventually
 CREDENTIALS = ("operations", "right")
 
 
+def flower_command(port: int) -> list[str]:
+    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
+    return [*command, "--address=127.0.0.1", f"--port={port}", "--logging=error"]
+
+
 @contextmanager
 def flower_process(redis_url: str) -> Iterator[str]:
     """Run Flower until the block ends, and yield its URL."""
     [port] = free_ports(0)
     url = f"http://127.0.0.1:{port}"
     environ = {"PATH": os.environ["PATH"], "REDIS_URL": redis_url, "FLOWER_BASIC_AUTH": ":".join(CREDENTIALS)}
-    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
-    command += ["--address=127.0.0.1", f"--port={port}", "--logging=error"]
-    with subprocess.Popen(command, cwd=ROOT, env=environ) as running:
+    with subprocess.Popen(flower_command(port), cwd=ROOT, env=environ) as running:
         try:
             eventually(lambda: _responds(url))
             yield url

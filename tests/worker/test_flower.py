@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Iterator
 
@@ -12,7 +11,7 @@ from redis import Redis
 
 from local.processes import ROOT
 from local.servers import free_ports
-from tests.worker.flower_process import CREDENTIALS, flower_process
+from tests.worker.flower_process import CREDENTIALS, flower_command, flower_process
 from worker.flower import MAX_GUESSES
 
 
@@ -53,13 +52,18 @@ def test_a_password_that_is_not_ascii_is_a_guess_as_well(flower: str) -> None:
     assert refused == [*[401] * MAX_GUESSES, 429]
 
 
-@pytest.mark.parametrize("credentials", [None, "", "admin:", "admin:replace-me"])
-def test_flower_does_not_start_without_a_password(redis_url: str, credentials: str | None) -> None:
-    environ = {"PATH": os.environ["PATH"], "REDIS_URL": redis_url}
-    environ |= {} if credentials is None else {"FLOWER_BASIC_AUTH": credentials}
-    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
-    command += ["--address=127.0.0.1", f"--port={free_ports(0)[0]}", "--logging=error"]
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("FLOWER_BASIC_AUTH", value) for value in (None, "", "admin:", "admin:replace-me", "admin:Replace-me")),
+        ("REDIS_URL", "redis://:replace-me@127.0.0.1:1/0"),
+    ],
+)
+def test_flower_does_not_start_without_secrets_of_its_own(redis_url: str, name: str, value: str | None) -> None:
+    secrets = {"REDIS_URL": redis_url, "FLOWER_BASIC_AUTH": ":".join(CREDENTIALS), name: value}
+    environ = {"PATH": os.environ["PATH"]} | {key: secret for key, secret in secrets.items() if secret is not None}
+    command = flower_command(free_ports(0)[0])
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode != 0
-    assert "FLOWER_BASIC_AUTH" in ended.stderr
+    assert name in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -15,6 +15,9 @@ POLICY = (
 )
 YEAR_SECONDS = 365 * 24 * 3600
 
+SECRET_URLS = ("/sign-in/link/",)
+"""Pages whose URLs contain a secret. Files that they load would carry it as their referrer, into a proxy's log."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityHeaders:
@@ -24,15 +27,17 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                static = scope["path"].startswith("/static/")
-                message["headers"] = [*message["headers"], *_headers(static=static, https=self.https)]
+                path = scope["path"]
+                static, secret = path.startswith("/static/"), path.startswith(SECRET_URLS)
+                headers = _headers(static=static, secret=secret, https=self.https)
+                message["headers"] = [*message["headers"], *headers]
             await send(message)
 
         await self.app(scope, receive, send_protected)
 
 
 @cache
-def _headers(*, static: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
+def _headers(*, static: bool, secret: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
     """Encode the headers once; no page sets any of them itself."""
     headers = {
         "Cache-Control": "no-cache" if static else "no-store",  # the ETag makes it cheap
@@ -40,7 +45,8 @@ def _headers(*, static: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-        "Referrer-Policy": "same-origin",  # with less, browsers would not say where a form came from
+        # With less, browsers would not say where a form came from.
+        "Referrer-Policy": "strict-origin" if secret else "same-origin",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     } | ({"Strict-Transport-Security": f"max-age={YEAR_SECONDS}"} if https else {})

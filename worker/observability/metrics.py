@@ -1,11 +1,7 @@
 """The metrics of a process for Prometheus (docs/metrics.md); no label names a connection or record."""
 
-from collections.abc import Iterable
 from functools import partial
 from hmac import compare_digest
-from threading import Thread
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
-from wsgiref.types import StartResponse, WSGIEnvironment
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,7 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, ThreadingWSGIServer
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import SecretStr
 
 from models.enums import EntityType, Outcome
@@ -101,25 +97,3 @@ class Metrics:
     def is_authorized(self, authorization: str) -> bool:
         """Return whether a request's ``Authorization`` has our token; never if there is no token."""
         return bool(self._token) and compare_digest(f"Bearer {self._token}".encode(), authorization.encode())
-
-
-def serve(metrics: Metrics, *, port: int) -> WSGIServer:
-    """Serve the metrics at a port on all addresses until shut down. Raises OSError if the port is in use."""
-
-    def respond(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        if not metrics.is_authorized(environ.get("HTTP_AUTHORIZATION", "")):
-            start("401 Unauthorized", [("WWW-Authenticate", "Bearer")])
-            return [b""]
-        start("200 OK", [("Content-Type", metrics.content_type)])
-        return [metrics.text()]
-
-    server = make_server("", port, respond, ThreadingWSGIServer, _SilentHandler)
-    Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server
-
-
-class _SilentHandler(WSGIRequestHandler):
-    timeout = 10  # seconds, for silent clients
-
-    def log_message(self, *_: object) -> None:
-        """Do not log requests."""

@@ -30,6 +30,11 @@ def test_every_response_has_the_security_headers(web: Web, path: str) -> None:
     assert told["Cache-Control"] == ("no-cache" if path.startswith("/static/") else "no-store")
 
 
+def test_a_page_whose_url_is_a_secret_is_no_referrer(web: Web) -> None:
+    """Its style sheet would otherwise be requested with that URL, which proxies log."""
+    assert web.nobody().get("/sign-in/link/secret").headers["Referrer-Policy"] == "strict-origin"
+
+
 def test_unchanged_static_files_are_not_sent_again(web: Web) -> None:
     first = web.get("/static/style.css")
     again = web.nobody().ask("GET", "/static/style.css", headers={"If-None-Match": first.headers["ETag"]})
