@@ -27,17 +27,15 @@ class Certificates:
     """Files: the authority of the servers, another one with the same name, and the servers' own certificate."""
 
     authority: Path
-    twentyfour_sandbox: Path
+    stranger: Path
     server: Path
 
 
 def make_certificates(folder: Path) -> Certificates:
     made = Certificates(
-        authority=folder / "ca.pem",
-        twentyfour_sandbox=folder / "twentyfour_sandbox.pem",
-        server=folder / "server.pem",
+        authority=folder / "ca.pem", stranger=folder / "stranger.pem", server=folder / "server.pem"
     )
-    for path in (made.twentyfour_sandbox, made.authority):  # the latter signs
+    for path in (made.stranger, made.authority):  # the latter signs
         authority_key = ec.generate_private_key(ec.SECP256R1())
         authority = _certificate("Authority", authority_key, authority_key, "Authority", is_authority=True)
         path.write_bytes(authority.public_bytes(Encoding.PEM))

@@ -92,7 +92,7 @@ ENTER_CODE = "/sign-in/code"
 EVERYTHING, VIEWING = (Rights(role, Scope()) for role in (Role.ADMINISTRATOR, Role.VIEWER))
 
 
-class TwentyFourSandbox:
+class Stranger:
     """A person who is not signed in."""
 
     def __init__(self, web: Web) -> None:
@@ -106,7 +106,7 @@ class TwentyFourSandbox:
         return Surfer(self.url, list(paths()), session)
 
 
-class Administrator(TwentyFourSandbox):
+class Administrator(Stranger):
     """A user who may do everything, whatever they did before."""
 
     def __init__(self, web: Web, container: Container) -> None:
@@ -130,7 +130,7 @@ class Administrator(TwentyFourSandbox):
         return surfer
 
 
-class WithFactor(TwentyFourSandbox):
+class WithFactor(Stranger):
     """A user with a second factor who visits its pages only: first without having given it, then with it."""
 
     def __init__(self, web: Web, container: Container, *, awaits_code: bool) -> None:
@@ -168,8 +168,8 @@ def received(container: Container) -> None:
 
 
 @pytest.fixture
-def people(web: Web, container: Container) -> Sequence[TwentyFourSandbox]:
-    """A twentyfour_sandbox and an administrator of an installation where every form appears somewhere."""
+def people(web: Web, container: Container) -> Sequence[Stranger]:
+    """A stranger and an administrator of an installation where every form appears somewhere."""
     failed_job(container, web.connection)
     compared(container, web.connection)
     asked(web, container)
@@ -189,19 +189,15 @@ def people(web: Web, container: Container) -> Sequence[TwentyFourSandbox]:
     tokens.create(container.database, "ERP", scopes=frozenset(TokenScope), scope=scope, actor="test", now=clock())
     administrator = Administrator(web, container)
     users.disable(container.database, gone.id, actor="test", now=clock())
-    return (
-        TwentyFourSandbox(web),
-        *(WithFactor(web, container, awaits_code=each) for each in (True, False)),
-        administrator,
-    )
+    return Stranger(web), *(WithFactor(web, container, awaits_code=each) for each in (True, False)), administrator
 
 
-def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[TwentyFourSandbox]) -> None:
+def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[Stranger]) -> None:
     taking = {path for path, methods in paths().items() if "post" in methods and not path.startswith(NOT_LINKED)}
     assert taking - {form.route for person in people for form in look_around(person).forms()} == set()
 
 
-def test_no_form_fails_or_repeats_its_input_unescaped(people: Sequence[TwentyFourSandbox]) -> None:
+def test_no_form_fails_or_repeats_its_input_unescaped(people: Sequence[Stranger]) -> None:
     for person in people:
         for form in look_around(person).forms():
             fill_in_often(person, form)
@@ -209,7 +205,7 @@ def test_no_form_fails_or_repeats_its_input_unescaped(people: Sequence[TwentyFou
             expect_sound(page)
 
 
-def fill_in_often(person: TwentyFourSandbox, form: Form) -> None:
+def fill_in_often(person: Stranger, form: Form) -> None:
     @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 50)
     @given(filled(form.fields), st.sampled_from([FORM_MEDIA_TYPE] * 15 + WRONG_TYPES))
     def fill_in(pairs: Pairs, content_type: str) -> None:
@@ -254,7 +250,7 @@ def send(surfer: Surfer, form: Form, pairs: Pairs, content_type: str) -> None:
         expect_sound(surfer.session.get(surfer.url + location, timeout=10))
 
 
-def look_around(person: TwentyFourSandbox) -> Surfer:
+def look_around(person: Stranger) -> Surfer:
     surfer = person.surfer()
     surfer.look_around(person.start)
     return surfer
