@@ -31,7 +31,7 @@ def extract_all() -> Catalog:
     return gathered
 
 
-def updated(language: Language) -> str:
+def updated_file(language: Language) -> str:
     """Return the new contents of the file: all texts in use, without those that are no longer used."""
     known = catalog(language)
     known.update(extract_all(), no_fuzzy_matching=True, update_creation_date=False)

@@ -13,19 +13,19 @@ from i18n.catalog import Language
 
 OSLO = ZoneInfo("Europe/Oslo")
 MINUTE, HOUR, DAY = 60, 3600, 86400
-_remembering = lru_cache(maxsize=10_000)
+_cached = lru_cache(maxsize=10_000)
 """A page shows many instants, and shows them again each time; babel takes 0.1 ms for one."""
 
 _LOCALES = {Language.NORWEGIAN: Locale("nb", "NO"), Language.ENGLISH: Locale("en", "GB")}
 
 
-@_remembering
+@_cached
 def instant(at: datetime, language: Language) -> str:
     """Format an instant to the second, such as "22. nov. 2026, 16:07:04"."""
     return format_datetime(at, "medium", tzinfo=OSLO, locale=_LOCALES[language])
 
 
-@_remembering
+@_cached
 def day(which: date, language: Language) -> str:
     """Format a day, such as "22. nov. 2026"."""
     return format_date(which, "medium", locale=_LOCALES[language])
@@ -38,25 +38,25 @@ def ago(at: datetime, language: Language, *, now: datetime) -> str:
     return _ago(seconds - seconds % precision, language)
 
 
-@_remembering
+@_cached
 def _ago(seconds: int, language: Language) -> str:
     since = -timedelta(seconds=seconds)
     return format_timedelta(since, add_direction=True, threshold=1.5, locale=_LOCALES[language])
 
 
-@_remembering
+@_cached
 def clock_time(at: datetime, language: Language) -> str:
     """Format a time of day without seconds, such as "16:07"."""
     return format_time(at, "short", tzinfo=OSLO, locale=_LOCALES[language])
 
 
-@_remembering
+@_cached
 def count(number: int, language: Language) -> str:
     """Format a count with a separator between thousands."""
     return format_decimal(number, locale=_LOCALES[language])
 
 
-@_remembering
+@_cached
 def amount(hundredths: int, currency: str, language: Language) -> str:
     """Format an amount with its currency and non-breaking spaces, such as "12 500,00 NOK"."""
     number = Decimal(hundredths) / 100

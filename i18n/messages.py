@@ -25,9 +25,9 @@ class Message(str):
 
     def __new__(cls, template: str, values: Mapping[str, Any], code: str = "") -> Self:
         """Make the sentence. Raises KeyError if ``values`` lacks a name of the template."""
-        said = super().__new__(cls, template.format(**values))
-        said.template, said.values, said.code = template, values, code
-        return said
+        message = super().__new__(cls, template.format(**values))
+        message.template, message.values, message.code = template, values, code
+        return message
 
     def __getnewargs__(self) -> tuple[str, Mapping[str, Any], str]:  # type: ignore[override]  # a str's own has one
         """Return the arguments that make a copy."""
@@ -46,9 +46,9 @@ class Amount(Message):
 
     def __new__(cls, hundredths: int) -> Self:
         text = f"{Decimal(hundredths) / 100:,.2f}".replace(",", " ").replace(".", ",")
-        said = super().__new__(cls, text, {})
-        said.hundredths = hundredths
-        return said
+        message = super().__new__(cls, text, {})
+        message.hundredths = hundredths
+        return message
 
     def __getnewargs__(self) -> tuple[int]:  # type: ignore[override]  # the same
         return (self.hundredths,)
@@ -62,9 +62,9 @@ class Day(Message):
     day: date
 
     def __new__(cls, which: date) -> Self:
-        said = super().__new__(cls, f"{which:%d.%m.%Y}", {})
-        said.day = which
-        return said
+        message = super().__new__(cls, f"{which:%d.%m.%Y}", {})
+        message.day = which
+        return message
 
     def __getnewargs__(self) -> tuple[date]:  # type: ignore[override]  # the same
         return (self.day,)
@@ -103,7 +103,7 @@ def translate(text: str, language: Language) -> str:
             return formatting.day(text.day, language)
         case Amount() | Day():
             return str(text)
-    values = _changed(text.values, partial(translate, language=language))
+    values = _map_texts(text.values, partial(translate, language=language))
     return translations(language).gettext(text.template).format(**values)
 
 
@@ -111,27 +111,27 @@ def as_json(text: str) -> str | dict[str, Any]:
     """Return a text in a form that JSON can hold and :func:`from_json` can read."""
     if not isinstance(text, Message):
         return str(text)
-    told = {"said": text.template, "with": _changed(text.values, as_json)}
-    match text:  # the release before reads what is said
+    encoded = {"said": text.template, "with": _map_texts(text.values, as_json)}
+    match text:  # the previous release reads only "said" and "with"
         case Amount():
-            return {**told, "amount": text.hundredths}
+            return {**encoded, "amount": text.hundredths}
         case Day():
-            return {**told, "day": text.day.isoformat()}
-    return {**told, "code": text.code} if text.code else told
+            return {**encoded, "day": text.day.isoformat()}
+    return {**encoded, "code": text.code} if text.code else encoded
 
 
-def from_json(told: str | dict[str, Any]) -> str:
+def from_json(encoded: str | dict[str, Any]) -> str:
     """Return the text of :func:`as_json`; a wording of an earlier release becomes today's."""
-    if isinstance(told, str):
-        return told
-    if "amount" in told:
-        return Amount(told["amount"])
-    if "day" in told:
-        return Day(date.fromisoformat(told["day"]))
-    template = former_wordings().get(told["said"], told["said"])
-    return Message(template, _changed(told["with"], from_json), told.get("code", ""))
+    if isinstance(encoded, str):
+        return encoded
+    if "amount" in encoded:
+        return Amount(encoded["amount"])
+    if "day" in encoded:
+        return Day(date.fromisoformat(encoded["day"]))
+    template = former_wordings().get(encoded["said"], encoded["said"])
+    return Message(template, _map_texts(encoded["with"], from_json), encoded.get("code", ""))
 
 
-def _changed(values: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+def _map_texts(values: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
     """Change the texts among the values of a sentence, and leave the numbers."""
     return {name: change(value) if isinstance(value, str | dict) else value for name, value in values.items()}

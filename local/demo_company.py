@@ -64,7 +64,7 @@ def create_webhook_url(stack: Stack, *, now: datetime) -> str:
     with closing(stack.database()) as database:
         connections = Connections(database, stack.vault())
         try:
-            token = connections.new_token(connections.get_by_name(NAME).id, actor=ACTOR, now=now)
+            token = connections.regenerate_token(connections.get_by_name(NAME).id, actor=ACTOR, now=now)
         except UnknownConnectionError:
             return ""
         except InvalidToken:

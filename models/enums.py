@@ -9,7 +9,7 @@ from i18n.messages import Message, msg
 
 
 class EntityType(StrEnum):
-    """The type of a record. Flows, tasks and lanes have the same names."""
+    """The type of a record. An `expense` is a voucher in 24SevenOffice whose costs become expenses in Moment."""
 
     CUSTOMER = "customer"
     PROJECT = "project"
@@ -18,6 +18,12 @@ class EntityType(StrEnum):
 
 
 class Outcome(StrEnum):
+    """The outcome of an attempt.
+
+    `synced`: the other system was changed. `unchanged`: there was nothing to change. `skipped`: the record must
+    not be synced; `error_code` says why. `failed`: the attempt failed; `error_code` says why.
+    """
+
     SYNCED = "synced"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"

@@ -53,21 +53,21 @@ class Fault(BaseModel):
     result: Refusal = "SystemError"
     says: str = "Uventet feil. Prøv igjen senere."
     lasts: float = Field(default=0, ge=0)
-    _came: float = PrivateAttr(default_factory=time.monotonic)
+    _added_at: float = PrivateAttr(default_factory=time.monotonic)
 
     @property
     def is_over(self) -> bool:
-        return bool(self.lasts) and time.monotonic() >= self._came + self.lasts
+        return bool(self.lasts) and time.monotonic() >= self._added_at + self.lasts
 
 
 class Latency(BaseModel):
-    """The least time of every API call, in seconds."""
+    """How long every API call takes at least, in seconds."""
 
     seconds: float = Field(ge=0)
 
 
 class Faults:
-    """The faults to come and those that happened, and for each operation its calls and durations."""
+    """The pending and past faults, with the number of calls and the longest duration of each operation."""
 
     def __init__(self) -> None:
         self.reset()
@@ -96,7 +96,7 @@ class Faults:
         return None
 
     def record_duration(self, operation: str, *, seconds: float) -> None:
-        """Record how long after a call's arrival its work was done."""
+        """Record how long a call took from its arrival."""
         self.longest[operation] = max(seconds, self.longest.get(operation, 0))
 
     def _play(self, fault: Fault) -> Fault:
@@ -125,24 +125,24 @@ def controls(faults: Faults, *, reset: Callable[[], None]) -> APIRouter:
         faults.pending.clear()
 
     @router.put("/latency")
-    async def slow_down(latency: Latency) -> Latency:
+    async def set_latency(latency: Latency) -> Latency:
         faults.latency = latency.seconds
         return latency
 
     @router.get("/calls")
-    async def count() -> dict[str, int]:
+    async def show_calls() -> dict[str, int]:
         return faults.calls
 
     @router.get("/longest")
-    async def tell_longest() -> dict[str, float]:
+    async def show_longest() -> dict[str, float]:
         return faults.longest
 
     @router.delete("/calls", status_code=204)
-    async def count_anew() -> None:
+    async def clear_calls() -> None:
         faults.calls.clear()
 
     @router.post("/reset", status_code=204)
-    async def start_over() -> None:
+    async def reset_everything() -> None:
         reset()
         faults.reset()
 
@@ -176,21 +176,21 @@ class FaultInjector:
             await self._app(scope, receive, send)
             return
         fault = self._faults.next_for(operation)
-        scope.setdefault("state", {}).update(fault=fault, operation=operation, came=time.monotonic())
+        scope.setdefault("state", {}).update(fault=fault, operation=operation, arrived_at=time.monotonic())
         await asyncio.sleep(self._faults.latency)
         if fault is None:
-            await self._do(scope, receive, send)
+            await self._handle(scope, receive, send)
         else:
             await self._play(fault, scope, receive, send)
 
     async def _play(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         if fault.kind in AFTER_THE_WORK:
-            response = await self._work(scope, receive)
+            response = await self._collect_response(scope, receive)
             await self._break_response(fault, response, request, send)
         elif fault.kind == "hang":
             await request.body()
-            await _until_gone(receive, within=fault.seconds)
+            await _wait_for_disconnect(receive, within=fault.seconds)
             await _drop(request)
         elif reply := self._reply(fault, request):
             await request.body()
@@ -198,20 +198,20 @@ class FaultInjector:
         else:
             body = await request.body()
             await asyncio.sleep(fault.seconds if fault.kind == "slow" else 0)
-            await self._do(scope, _kept(body, receive), send)
+            await self._handle(scope, _replay_body(body, receive), send)
 
-    async def _do(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
         state = scope["state"]
-        self._faults.record_duration(state["operation"], seconds=time.monotonic() - state["came"])
+        self._faults.record_duration(state["operation"], seconds=time.monotonic() - state["arrived_at"])
 
-    async def _work(self, scope: Scope, receive: Receive) -> list[Message]:
+    async def _collect_response(self, scope: Scope, receive: Receive) -> list[Message]:
         response: list[Message] = []
 
         async def keep(message: Message) -> None:
             response.append(message)
 
-        await self._do(scope, receive, keep)
+        await self._handle(scope, receive, keep)
         return response
 
     async def _break_response(self, fault: Fault, response: list[Message], request: Request, send: Send) -> None:
@@ -256,7 +256,7 @@ class DroppingProtocol(H11Protocol):
         self.app_state = {**self.app_state, "connection": transport}
 
 
-def _kept(body: bytes, receive: Receive) -> Receive:
+def _replay_body(body: bytes, receive: Receive) -> Receive:
     """Let an app read a request that has arrived, even if the connection is gone."""
     kept: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -267,17 +267,17 @@ def _kept(body: bytes, receive: Receive) -> Receive:
 
 
 async def _drop(request: Request) -> None:
-    """Close the connection once everything is sent, as a server does that dies."""
+    """Close the connection once everything is sent, as a crashing server does."""
     request.state.connection.close()
-    await _until_gone(request.receive, within=None)
+    await _wait_for_disconnect(request.receive, within=None)
 
 
-async def _until_gone(receive: Receive, *, within: float | None) -> None:
-    async def gone() -> None:
+async def _wait_for_disconnect(receive: Receive, *, within: float | None) -> None:
+    async def disconnected() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
     try:
-        await asyncio.wait_for(gone(), within)
+        await asyncio.wait_for(disconnected(), within)
     except TimeoutError:
         return

@@ -13,7 +13,7 @@ SAFE_METHODS = {"GET", "HEAD"}
 
 
 class SnapshotStore:
-    """Stores in ``path`` what ``snapshot`` returns, anything that pickle accepts; without a path, nothing."""
+    """Stores what ``snapshot`` returns, anything that pickle accepts, in ``path``; without a path, nothing."""
 
     def __init__(self, path: Path | None, *, snapshot: Callable[[], object]) -> None:
         self._path = path
@@ -39,19 +39,19 @@ class SnapshotStore:
             pickle.dump(self._snapshot(), file)
         fresh.replace(self._path)
 
-    def tracking(self, app: ASGIApp) -> ASGIApp:
-        """Wrap an app, and note requests that may have changed something."""
+    def track_changes(self, app: ASGIApp) -> ASGIApp:
+        """Wrap an app, so that each request that may change data triggers a save."""
 
-        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def tracked_app(scope: Scope, receive: Receive, send: Send) -> None:
             try:
                 await app(scope, receive, send)
             finally:
                 if scope.get("method") not in SAFE_METHODS:
                     self._changed.set()
 
-        return watched
+        return tracked_app
 
-    async def keep(self) -> None:
+    async def save_changes(self) -> None:
         """Save after each change, with a short pause in between, until cancelled."""
         while True:
             await self._changed.wait()

@@ -19,8 +19,8 @@ from models.users import passwords
 from tests.databases import Databases, OpenDatabase, compiling_once
 from tests.sandbox.serving import Host, Systems, sandbox, serving
 
-# How fast a machine makes examples says nothing about them. They are the same each time, so that a test fails
-# for the change that broke it; those that count in thousands look for new ones.
+# A slow machine must not fail a test. The examples are the same each time, so that a test fails for the change that
+# broke it; only the profiles with thousands of examples look for new ones.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("thousands", settings.get_profile("house"), derandomize=False)
 settings.register_profile("fuzz", settings.get_profile("thousands"), max_examples=2500)
@@ -34,7 +34,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def real_hasher() -> Iterator[PasswordHasher]:
     """The product's password hasher; the tests use one that takes a millisecond instead."""
     with pytest.MonkeyPatch.context() as patch:
-        real = passwords._hasher  # noqa: SLF001 - it is what the tests go without
+        real = passwords._hasher  # noqa: SLF001 - the tests replace it
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield real
 
@@ -46,8 +46,8 @@ def _compiling_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _counting_takes_its_time() -> Iterator[None]:
-    """A machine at work may count slowly, and what a page says must not depend on that."""
+def _generous_counting_limit() -> Iterator[None]:
+    """Let pages count for long, so that what they show does not depend on the load of the machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("models.database.COUNTING_LIMIT", timedelta(seconds=20))
         yield
@@ -55,21 +55,21 @@ def _counting_takes_its_time() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
-    """PostgreSQL for the whole run; a test that kills it starts it again."""
+    """PostgreSQL for the whole run; a test that stops it must start it again."""
     with servers.postgres(tmp_path_factory.mktemp("servers") / "postgres", port=0, durable=False) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
-    """Redis for the whole run; a test that kills it starts it again."""
+    """Redis for the whole run; a test that stops it must start it again."""
     with servers.redis(tmp_path_factory.mktemp("servers") / "redis", port=0) as server:
         yield server
 
 
 @pytest.fixture
 def redis_url(redis_server: servers.Server) -> str:
-    """Address of an empty Redis."""
+    """The URL of an empty Redis."""
     with Redis.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server.url
@@ -83,7 +83,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def databases(postgres: servers.Server) -> Iterator[Databases]:
-    """Where the databases of the tests come from."""
+    """The source of migrated, empty databases."""
     databases = Databases(postgres, "template")
     databases.hash_password_once()
     databases.execute("CREATE DATABASE template")
@@ -94,7 +94,7 @@ def databases(postgres: servers.Server) -> Iterator[Databases]:
 
 @pytest.fixture
 def database_url(databases: Databases) -> Iterator[str]:
-    """Address of a migrated database without rows."""
+    """The URL of a migrated database without rows."""
     name = databases.take()
     yield databases.address(name)
     databases.give_back(name)
@@ -110,7 +110,7 @@ def open_database(databases: Databases) -> Iterator[OpenDatabase]:
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Our own database, migrated and empty."""
-    if "database_url" in request.fixturenames:  # the test reaches it by its address too
+    if "database_url" in request.fixturenames:  # the test also connects by the URL
         database = Database(SecretStr(request.getfixturevalue("database_url")), pool_size=2)
         yield database
         database.close()
@@ -122,7 +122,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 @pytest.fixture
 def vault() -> Vault:
-    """A vault with a key of this test."""
+    """A vault with a new key."""
     return Vault([SecretStr(Fernet.generate_key().decode())])
 
 
@@ -134,17 +134,19 @@ def connections(database: Database, vault: Vault) -> Connections:
 
 @pytest.fixture(scope="session")
 def systems() -> Iterator[Systems]:
-    """Addresses of Moment, 24SevenOffice and the mail server, for the whole run."""
+    """The URLs of Moment, 24SevenOffice and the mail server, for the whole run."""
     with sandbox() as (addresses, _):
         yield addresses
 
 
 @pytest.fixture
 def fresh_systems(systems: Systems) -> Systems:
-    """The same addresses, with the seeded ledgers restored."""
+    """The same systems, with their initial data restored."""
     for system in ("moment", "twentyfour"):
         systems.control(system, "POST", "reset")
-    systems.control("twentyfour", "PUT", "limits", {"per_second": 1000})  # or most tests would wait for a second
+    systems.control(
+        "twentyfour", "PUT", "limits", {"per_second": 1000}
+    )  # otherwise most tests would wait for a second
     systems.control("mail", "DELETE", "mails")
     return systems
 

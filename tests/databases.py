@@ -27,7 +27,7 @@ SHAPE = """
            (SELECT sum(xmin::text::bigint) FROM pg_proc),
            (SELECT sum(xmin::text::bigint) FROM pg_namespace)
 """
-"""Changes with every statement that changes a table, as PostgreSQL's catalog rows are then new."""
+"""A query whose result changes with every change of a table, because PostgreSQL then replaces catalog rows."""
 
 DISCONNECT = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -72,9 +72,9 @@ class Databases:
         return self._server.url.removesuffix("/postgres") + f"/{name}"
 
     def take(self) -> str:
-        """Return the name of an empty database, under which no test has reached it before.
+        """Return the name of an empty database.
 
-        So processes left over from an earlier test do not find it.
+        No test has used the name before, so processes left over from an earlier test do not find the database.
         """
         name = next(self._names)
         if self._empty:
@@ -101,12 +101,12 @@ class Databases:
             self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def empty(self, name: str, sql: cursor) -> bool:
-        """Delete all rows, and return whether the tables are still as they were; raises if they have grown."""
+        """Delete all rows, and return whether the tables are unchanged. Raises psycopg2.Error if they have grown."""
         sql.execute(EMPTY)
         return _shape(sql) == self._shapes[name]
 
     def hash_password_once(self) -> None:
-        """Hash the password once instead of 4,096 times, which takes longer than everything else of a connection."""
+        """Hash the password once instead of 4,096 times, because that takes most of the time of connecting."""
         self.execute("SET scram_iterations = 1")
         self.execute(f"ALTER ROLE CURRENT_USER PASSWORD '{urlsplit(self._server.url).password}'")
 
@@ -120,7 +120,7 @@ class Databases:
         self.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     def execute(self, statement: str) -> None:
-        """Run a statement outside of these databases, on one connection for all as long as it works."""
+        """Run a statement on the server, on one connection that is kept as long as it works."""
         try:
             self._execute(statement)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
@@ -152,9 +152,9 @@ class Databases:
 
 
 class OpenDatabase:
-    """One of these databases for each test that stays within its process: its connections stay open in between.
+    """The database of tests that stay within one process; its connections stay open from test to test.
 
-    Opening them, and having PostgreSQL read its catalog on each, takes as long as a short test.
+    Opening connections, on each of which PostgreSQL reads its catalog, takes as long as a short test.
     """
 
     def __init__(self, databases: Databases) -> None:
@@ -169,7 +169,7 @@ class OpenDatabase:
         return self._database
 
     def give_back(self) -> None:
-        """Empty it for the next test, which gets another one where that is not possible."""
+        """Empty the database for the next test. If that is not possible, the next test gets another one."""
         database = self.take()
         try:
             with database.transaction() as session:
@@ -204,7 +204,7 @@ def compiling_once() -> Iterator[None]:
         return engine
 
     with pytest.MonkeyPatch.context() as patch:
-        # a statement is known by its dialect, and ours are all alike
+        # the cache compares dialects, and ours are all alike
         patch.setattr(PGDialect_psycopg2, "__eq__", lambda one, other: type(one) is type(other))
         patch.setattr(PGDialect_psycopg2, "__hash__", lambda one: hash(type(one)))
         patch.setattr(database, "create_engine", create)

@@ -1,4 +1,4 @@
-"""A program that receives events, as others would write it: with the verifier of Standard Webhooks."""
+"""A program that receives events and verifies them with the library of Standard Webhooks."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from tests.http_server import Handler, running
 class Program:
     """Verifies events with ``secret`` and records them; responds with ``status``.
 
-    With ``down``, it closes each connection without an answer.
+    If it is ``down``, it closes each connection without a response.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Program:
         self.received: list[tuple[str, dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
 
-    def take(self, body: bytes, headers: Mapping[str, str]) -> None:
+    def receive(self, body: bytes, headers: Mapping[str, str]) -> None:
         self.headers.append(dict(headers))
         event = Webhook(self.secret).verify(body, dict(headers))
         self.received.append((headers["webhook-id"], event))
@@ -31,21 +31,21 @@ class Program:
 
 @contextmanager
 def program() -> Iterator[Program]:
-    told = Program()
+    receiver = Program()
 
     class Receiver(Handler):
         def answer(self) -> None:
             body = self.body()
-            if told.down:
+            if receiver.down:
                 self.connection.close()
                 return
-            told.take(body, dict(self.headers))
-            self.send_response(told.status)
-            for name, value in {"Content-Length": str(len(told.answer)), **told.answer_headers}.items():
+            receiver.receive(body, dict(self.headers))
+            self.send_response(receiver.status)
+            for name, value in {"Content-Length": str(len(receiver.answer)), **receiver.answer_headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(told.answer)
+            self.wfile.write(receiver.answer)
 
     with running(Receiver) as url:
-        told.url = f"{url}/events"
-        yield told
+        receiver.url = f"{url}/events"
+        yield receiver

@@ -1,4 +1,4 @@
-"""Suppliers' vouchers and their documents in memory, as a part of the ERP in memory."""
+"""The suppliers' vouchers and their documents of the ERP in memory."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class FakeSupplierVouchers(Remote):
         self.asked: list[tuple[datetime, datetime]] = []
 
     def with_costs(self, first: date, last: date, costs: AccountRanges) -> Mapping[str, Sequence[LedgerLine]]:
-        """Return the lines of these days, of vouchers with costs and of those that the days cut in two."""
+        """Return the lines of these days: of vouchers with costs, and of vouchers that also have lines on other days."""
         cut = {
             name: [line for line in lines if first <= line.day <= last] for name, lines in self.purchases.items()
         }
@@ -52,5 +52,5 @@ class FakeSupplierVouchers(Remote):
         with self.call("fetch"):
             renew_lease()
             if file.id not in self.contents:
-                raise RejectedError("It is no longer exists.")
+                raise RejectedError("The file no longer exists.")
             yield BytesIO(self.contents[file.id])

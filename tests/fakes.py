@@ -98,7 +98,7 @@ class FakeMoment(Remote):
             return list(vars(self)[f"{entity_type}s"])
 
     def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
-        """Return also records modified before, unless a test sets when they were."""
+        """Return records modified since then, and all others whose time a test has not set."""
         listed = [
             ModifiedRecord(each, self.modified_at.get(each)) for each in self.changed(entity_type, since=since)
         ]
@@ -212,9 +212,9 @@ class FakeErp(FakeSupplierVouchers):
         free = (each for each in itertools.count(10001 + len(self.companies)) if each not in self.companies)
         number = draft.number or next(free)
         self.details.setdefault(number, []).append(draft.details)
-        told = {"main": draft.email, "invoice": draft.invoice_email}
+        given = {"main": draft.email, "invoice": draft.invoice_email}
         held = self.emails.setdefault(number, {each: each for each in self._by_hand(number)})
-        held.update({use: email for use, email in told.items() if email})
+        held.update({use: email for use, email in given.items() if email})
         saved = draft.as_company(number)
         there = self.companies.get(number, saved)
         person = there.person if draft.is_company is None else saved.person
@@ -377,7 +377,7 @@ class FakeErp(FakeSupplierVouchers):
 
 
 def lines_of(voucher: Voucher, customer_name: str = "", *, split: bool = True) -> list[LedgerLine]:
-    """Return the ledger's lines of a voucher: if its VAT is to be split off, that is done line by line."""
+    """Return the ledger's lines of a voucher; VAT that is to be split off is split off line by line."""
     return [
         LedgerLine(
             voucher_number=voucher.number,

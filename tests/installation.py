@@ -64,7 +64,7 @@ def installed(environ: Mapping[str, str]) -> Iterator[Container]:
 
 @contextmanager
 def own_logging() -> Iterator[None]:
-    """Let a process configure its logging here, and undo it."""
+    """Let the test configure logging as a process does, and undo it."""
     root, configure = logging.getLogger(), structlog.configure
     before, level = list(root.handlers), root.level
 
@@ -82,7 +82,7 @@ def own_logging() -> Iterator[None]:
 
 @contextmanager
 def process(*arguments: str, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run another process of the installation; the test reads its output, all of it or up to a line."""
+    """Run another process of the installation. The test reads its output."""
     command = [sys.executable, "-m", *arguments]
     env = {**os.environ, **environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
@@ -95,19 +95,19 @@ def process(*arguments: str, environ: Mapping[str, str]) -> Iterator[subprocess.
 
 
 def messages(container: Container) -> list[tuple[str, int]]:
-    """Return the queued messages: tasks and the ids of their connections, the next one first."""
+    """Return the queued messages as task and connection id, the next one first."""
     waiting = [json.loads(each) for queue in QUEUES for each in container.redis.lrange(queue, 0, -1)]
     return [(each["headers"]["task"], json.loads(each["headers"]["argsrepr"])[0]) for each in reversed(waiting)]
 
 
 def queued_polls(container: Container) -> list[tuple[int, int]]:
-    """Return the connections of Moment's queued polls, each with its turn, the next one first."""
+    """Return the queued polls of Moment as connection id and poll number, the next one first."""
     waiting = [json.loads(each) for each in container.redis.lrange(QUEUE_OF["poll_moment"], 0, -1)]
     given = [json.loads(each["headers"]["argsrepr"]) for each in reversed(waiting)]
-    return [(number, turn) for number, turn in given]
+    return [(connection_id, poll_number) for connection_id, poll_number in given]
 
 
-def failed_job(
+def add_failed_job(
     container: Container,
     connection: Connection,
     *,
@@ -115,7 +115,7 @@ def failed_job(
     title: str = "Invoice 1024",
     now: datetime | None = None,
 ) -> int:
-    """Make a job that needs attention, and return its number."""
+    """Add a job that needs attention, and return its id."""
     message, remedy = "The account 3999 is unknown.", "Open the account in 24SevenOffice."
     alert = Alert(
         type=AlertType.NEEDS_ATTENTION,
@@ -139,7 +139,7 @@ def failed_job(
     return job.id
 
 
-def compared(
+def add_reconciliation(
     container: Container,
     connection: Connection,
     *,
@@ -147,9 +147,9 @@ def compared(
     amount: int = 240000,
     with_expenses: bool = False,
 ) -> int:
-    """Make a reconciliation with a missing invoice and an unknown voucher, and return the operation."""
+    """Add a reconciliation with a missing invoice and an unknown voucher, and return the id of its operation."""
     now, day = worker_container.clock(), date(2026, 10, 15)
-    errand = container.operations.request(
+    operation_id = container.operations.request(
         OperationType.RECONCILIATION, connection.id, actor="kari@example.com", now=now
     )
     discrepancies = [
@@ -176,12 +176,12 @@ def compared(
         expenses=expenses if with_expenses else None,
         vat_included=False,
     )
-    container.operations.complete(errand, {"findings": [], "report": report.as_json()}, now=now)
-    return errand
+    container.operations.complete(operation_id, {"findings": [], "report": report.as_json()}, now=now)
+    return operation_id
 
 
 def eventually(look: Callable[[], T]) -> T:
-    """Retry until there is a result."""
+    """Retry until the result is true, and return it."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (seen := look()):
         assert time.monotonic() < deadline, "It did not happen."

@@ -1,4 +1,4 @@
-"""An organization with its own OpenID provider, where its people are signed in already."""
+"""The OpenID provider of an organization, whose people are already signed in there."""
 
 import base64
 import hashlib
@@ -21,13 +21,13 @@ CLIENT = ("bridge", "given-by-the-provider")
 
 
 class Organization:
-    """Its provider's answers; a test changes ``claims``, ``key``, ``userinfo`` or ``moved`` to alter them."""
+    """The provider. A test changes ``claims``, ``key``, ``userinfo`` or ``moved_endpoints`` to alter its responses."""
 
     def __init__(self) -> None:
         self.issuer = ""
         self.claims: dict[str, Any] = {"sub": "anna-4711", "email": "Anna@example.com", "email_verified": True}
         self.userinfo: dict[str, Any] = {}
-        self.moved: dict[str, str] = {}
+        self.moved_endpoints: dict[str, str] = {}
         self.published: Key = RSAKey.generate_key(2048, {"kid": "first"})
         self.key: Key = self.published
         self.algorithm = "RS256"
@@ -42,7 +42,7 @@ class Organization:
         app.get("/userinfo")(self._userinfo)
         return app
 
-    def send_back(self, address: str) -> str:
+    def follow_redirect(self, address: str) -> str:
         """Act like the browser of a signed-in person: open the URL, and return where it redirects to."""
         return requests.get(address, allow_redirects=False, timeout=10).headers["Location"]
 
@@ -50,7 +50,7 @@ class Organization:
         parts = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
         asked = {"userinfo_endpoint": "userinfo"} if self.userinfo else {}
         known = {name: f"{self.issuer}/{path}" for name, path in (parts | asked).items()}
-        return {"issuer": self.issuer} | known | self.moved
+        return {"issuer": self.issuer} | known | self.moved_endpoints
 
     def _authorize(
         self, redirect_uri: str, state: str, nonce: str, code_challenge: str, max_age: int | None = None
@@ -94,6 +94,6 @@ class Organization:
 @contextmanager
 def organization() -> Iterator[Organization]:
     """Serve an organization on the loopback interface."""
-    there = Organization()
-    with serving(there.app()) as there.issuer:
-        yield there
+    served = Organization()
+    with serving(served.app()) as served.issuer:
+        yield served

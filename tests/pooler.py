@@ -12,33 +12,33 @@ ENCRYPTION = (80877103, 80877104)
 
 
 @contextmanager
-def pooler(database_url: str, *, ignores: bool = False, says: str = "") -> Iterator[str]:
+def pooler(database_url: str, *, ignores_options: bool = False, error: str = "") -> Iterator[str]:
     """Serve a pooler for the server of a database, and yield the URL through it.
 
-    It refuses ``options`` or, as configured, ``ignores`` them; or it only ``says`` what is wrong.
+    It refuses ``options``, unless it ``ignores_options``. With an ``error``, it responds only with that.
     """
     url = urlsplit(database_url)
     with socket.create_server(("127.0.0.1", 0)) as server:
         upstream = (url.hostname or "", url.port or 0)
-        Thread(target=_serve, args=(server, upstream, ignores, says), daemon=True).start()
+        Thread(target=_serve, args=(server, upstream, ignores_options, error), daemon=True).start()
         port = server.getsockname()[1]
         yield url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{port}").geturl()
 
 
-def _serve(server: socket.socket, upstream: tuple[str, int], ignores: bool, says: str) -> None:  # noqa: FBT001 - a thread's
+def _serve(server: socket.socket, upstream: tuple[str, int], ignores_options: bool, error: str) -> None:  # noqa: FBT001 - a thread's
     with suppress(OSError):  # once it is closed
         while True:
             client, _ = server.accept()
-            Thread(target=_pass_on, args=(client, upstream, ignores, says), daemon=True).start()
+            Thread(target=_forward, args=(client, upstream, ignores_options, error), daemon=True).start()
 
 
-def _pass_on(client: socket.socket, upstream: tuple[str, int], ignores: bool, says: str) -> None:  # noqa: FBT001 - as above
+def _forward(client: socket.socket, upstream: tuple[str, int], ignores_options: bool, error: str) -> None:  # noqa: FBT001 - as above
     with closing(client), suppress(OSError):
         parameters = _start(client)
-        if "options" in parameters and not ignores and not says:
-            says = "unsupported startup parameter: options"
-        if says:
-            client.sendall(_message(b"E", b"SFATAL\0C08P01\0M" + says.encode() + b"\0\0"))
+        if "options" in parameters and not ignores_options and not error:
+            error = "unsupported startup parameter: options"
+        if error:
+            client.sendall(_message(b"E", b"SFATAL\0C08P01\0M" + error.encode() + b"\0\0"))
             return
         parameters.pop("options", None)
         with socket.create_connection(upstream) as server:

@@ -42,7 +42,7 @@ def test_no_file_is_too_long() -> None:
 
 
 def test_no_function_is_too_long() -> None:
-    written = [path for path in SOURCES if "versions" not in path.parts]  # what a migration does is one long list
+    written = [path for path in SOURCES if "versions" not in path.parts]  # a migration is one long list of steps
     roomy = [path for path in written if len(path.read_text().splitlines()) > LINES_OF_A_FUNCTION]
     assert [name for path in roomy for name, lines in functions(path) if lines > LINES_OF_A_FUNCTION] == []
 
@@ -53,7 +53,7 @@ def test_every_audit_entry_is_also_logged() -> None:
     assert [path for path in written if path not in (home, Path(__file__))] == []
 
 
-def test_nothing_is_left_for_later() -> None:
+def test_no_comment_defers_work() -> None:
     assert [comment for comment in comments(LEFT) if LEFT.search(comment)] == []
 
 
@@ -95,7 +95,7 @@ def dotted(path: Path) -> str:
 
 
 def imports(path: Path, modules: dict[str, Path]) -> set[str]:
-    """Return the modules of ours that a module imports when the program runs."""
+    """Return which of our modules a module imports at run time."""
     tree = parsed(path)
     types = {
         inner
@@ -128,7 +128,7 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """Return the statements at every depth: a tenth of the nodes, as there are no functions in expressions."""
+    """Return the statements at every depth. Expressions are left out: they contain no functions and take long."""
     ahead: list[ast.AST] = [tree]
     while ahead:
         node = ahead.pop()

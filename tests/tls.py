@@ -72,8 +72,8 @@ def _certificate(
     return built.sign(signer, SHA256())
 
 
-class TlsFront:
-    """Accepts connections in TLS only, and passes their content to a server on this machine."""
+class TlsTerminator:
+    """Accepts only connections with TLS, and forwards their content to a server on this machine."""
 
     def __init__(self, certificates: Certificates, server_port: int, *, postgres: bool) -> None:
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -115,18 +115,18 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def running(*fronts: TlsFront) -> Iterator[None]:
+def running(*terminators: TlsTerminator) -> Iterator[None]:
     """Serve on a separate thread."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        for front in fronts:
-            asyncio.run_coroutine_threadsafe(front.start(), loop).result(10)
+        for terminator in terminators:
+            asyncio.run_coroutine_threadsafe(terminator.start(), loop).result(10)
         yield
     finally:
-        for front in fronts:
-            loop.call_soon_threadsafe(front.close)
+        for terminator in terminators:
+            loop.call_soon_threadsafe(terminator.close)
         asyncio.run_coroutine_threadsafe(_end_all(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

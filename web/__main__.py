@@ -9,7 +9,7 @@ from config.settings import Settings, WrongSettingsError, read_settings
 from web.server import OPTIONS
 
 SWITCH_SECONDS = 0.001
-"""The longest time that a webhook waits for a page's computation, at each switch between threads."""
+"""How long a thread keeps the interpreter: a webhook may wait that long for a page's computation."""
 
 
 @click.command()

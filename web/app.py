@@ -111,11 +111,11 @@ def create_app() -> FastAPI:
     configure(container.settings.log_format, level=container.settings.log_level)
     container.warn_about_session_settings()
     if is_https(container) and not container.settings.forwarded_allow_ips:
-        log.warning("proxy_not_named", public_url=container.settings.public_url)
+        log.warning("trusted_proxy_not_set", public_url=container.settings.public_url)
     app = WebApp(container)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     add_error_pages(app)
-    gc.freeze()  # loaded modules stay; collecting them would only stop all requests for a while
+    gc.freeze()  # loaded modules stay in memory; scanning them again would only delay requests
     return app

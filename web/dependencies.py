@@ -20,6 +20,9 @@ MAX_BODY_SECONDS = 10
 MAX_ID_DIGITS, MAX_BIG_ID_DIGITS = 9, 18
 """Digits that always fit into PostgreSQL's integer and bigint."""
 
+MAX_PAGE_DIGITS = 4
+"""Digits of the number of a page: no list has more pages."""
+
 MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
 """The largest values of PostgreSQL's integer and bigint."""
 
@@ -41,7 +44,7 @@ async def get_container(request: Request) -> Container:
 
 @asynccontextmanager
 async def body_deadline() -> AsyncIterator[None]:
-    """Send 408 for a body that takes too long or breaks off. The app itself refuses one that is too long."""
+    """Send 408 for a body that arrives too slowly or breaks off. The app itself refuses one that is too large."""
     try:
         async with asyncio.timeout(MAX_BODY_SECONDS):
             yield
@@ -50,9 +53,9 @@ async def body_deadline() -> AsyncIterator[None]:
 
 
 async def read_form(request: Request) -> FormData:
-    """Read the fields of a posted form, none for a page that is only read; files are not accepted.
+    """Read the fields of a posted form; none for a request without a form. Files are not accepted.
 
-    NUL cannot be stored by PostgreSQL or typed by a person, so it is refused as unreadable: 400.
+    Sends 400 for NUL, which PostgreSQL cannot store and no person types.
     """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != FORM_MEDIA_TYPE:
         return FormData()
@@ -60,17 +63,17 @@ async def read_form(request: Request) -> FormData:
         form = await request.form()
     if any("\0" in str(value) for _, value in form.multi_items()):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    return _unsealed(request, form) if SEALED in form else form
+    return _unseal_form(request, form) if SEALED in form else form
 
 
-def sealed(request: Request, form: FormData, *, but: str) -> str:
-    """Encrypt the posted fields ``but`` one, for a page from which they are posted again."""
+def seal_form(request: Request, form: FormData, *, but: str) -> str:
+    """Encrypt the posted fields except ``but``, for a page that posts them again."""
     fields = [pair for pair in form.multi_items() if pair[0] not in (but, CSRF)]
     return container_of(request).vault.encrypt(json.dumps(fields), SEALED, request.url.path)
 
 
-def _unsealed(request: Request, form: FormData) -> FormData:
-    """Return the sealed fields together with those posted now. Sends 400 for fields not sealed here."""
+def _unseal_form(request: Request, form: FormData) -> FormData:
+    """Return the sealed fields with those posted now. Sends 400 for fields that this page did not seal."""
     try:
         kept = container_of(request).vault.decrypt(text(form, SEALED), SEALED, request.url.path)
     except InvalidToken:
@@ -83,8 +86,13 @@ def is_number(text: str, *, digits: int = MAX_ID_DIGITS) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= digits
 
 
+def page_number(text: str) -> int:
+    """Read the number of a page in a URL; 1 if it is invalid."""
+    return int(text) if is_number(text, digits=MAX_PAGE_DIGITS) and int(text) else 1
+
+
 def chosen_connections(form: FormData) -> Scope:
-    """Read the chosen connections. Sends 400 for one that our page cannot have offered."""
+    """Read the chosen connections. Sends 400 for values that our page does not offer."""
     given = [str(each) for each in form.getlist("connections")]
     if not all(map(is_number, given)):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)

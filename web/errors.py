@@ -22,7 +22,7 @@ from web.pages.confirmation import ConfirmationNeededError, ask_for_confirmation
 from web.security.auth import GuestContext, current_session
 
 RETRY_AFTER = {"Retry-After": "30"}
-"""The header of responses with status 429 and 503, in seconds."""
+"""The header of responses with status 429 or 503. Its value is in seconds."""
 
 JSON_PREFIXES = ("/webhooks/", "/health/", "/metrics")
 """Errors below these paths are sent as JSON. The API handles its own."""
@@ -51,34 +51,34 @@ FAILURES: dict[type[Exception], int] = {
     DatabaseUnavailableError: 503,
     Exception: 500,
 }
-"""The status of errors that no page handles."""
+"""The status codes of errors that no page handles."""
 
 DETAILS = {500: "Something went wrong.", 503: "The database can't be reached. Please try again."}
 """The text of errors in JSON."""
 
 
 def add_error_pages(app: FastAPI) -> None:
-    app.exception_handlers |= dict.fromkeys(FAILURES, _failed) | {
+    app.exception_handlers |= dict.fromkeys(FAILURES, _handle_error) | {
         ConfirmationNeededError: ask_for_confirmation,
-        StarletteHTTPException: _refused,
-        RequestValidationError: _unreadable,
+        StarletteHTTPException: _handle_http_error,
+        RequestValidationError: _handle_invalid_request,
     }
 
 
-async def _refused(request: Request, error: StarletteHTTPException) -> Response:
+async def _handle_http_error(request: Request, error: StarletteHTTPException) -> Response:
     headers = dict(error.headers or {})
     if error.status_code < status.HTTP_400_BAD_REQUEST:
         return Response(status_code=error.status_code, headers=headers)
     return await _respond(request, error.status_code, error.detail, headers)
 
 
-async def _unreadable(request: Request, error: RequestValidationError) -> Response:
+async def _handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
     """Treat an impossible URL as a page that does not exist."""
     in_path = any(each["loc"][0] == "path" for each in error.errors())
-    return await _refused(request, HTTPException(404 if in_path else 400))
+    return await _handle_http_error(request, HTTPException(404 if in_path else 400))
 
 
-async def _failed(request: Request, error: Exception) -> Response:
+async def _handle_error(request: Request, error: Exception) -> Response:
     code = next(code for kind, code in FAILURES.items() if isinstance(error, kind))
     detail = DETAILS.get(code, HTTPStatus(code).phrase)
     return await _respond(request, code, detail, RETRY_AFTER if code in {429, 503} else {})
@@ -87,9 +87,9 @@ async def _failed(request: Request, error: Exception) -> Response:
 async def _respond(request: Request, status_code: int, detail: str, headers: dict[str, str]) -> Response:
     if request.url.path.startswith(JSON_PREFIXES):
         return JSONResponse({"detail": detail}, status_code, headers)
-    title, words = MESSAGES.get(status_code, DEFAULT_MESSAGE)
+    title, message = MESSAGES.get(status_code, DEFAULT_MESSAGE)
     context = await run_in_threadpool(_context, request)
-    page = context.render("error.html", status=status_code, title=title, message=words)
+    page = context.render("error.html", status=status_code, title=title, message=message)
     page.headers.update(headers)
     return page
 

@@ -13,8 +13,8 @@ from worker.container import Container
 
 router = APIRouter(dependencies=[Open])
 
-PARTS = {"webhooks": "webhook", "health": "health", "static": "static", "metrics": "metrics", "api": "api"}
-"""The parts of the web by the first path segment, as the rest may be secret; all others are pages."""
+AREAS = {"webhooks": "webhook", "health": "health", "static": "static", "metrics": "metrics", "api": "api"}
+"""The areas of the web by the first path segment, as the rest of a path may be secret; all others are pages."""
 
 
 @router.get("/metrics")
@@ -39,19 +39,19 @@ class RequestMetrics:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        part = PARTS.get(scope["path"].removeprefix("/").partition("/")[0], "page")  # it may be "*" as well
+        area = AREAS.get(scope["path"].removeprefix("/").partition("/")[0], "page")  # it may be "*" as well
         status_code, began, responded_at = 500, time.perf_counter(), 0.0
 
-        async def noting(message: Message) -> None:
+        async def send_and_record(message: Message) -> None:
             nonlocal status_code, responded_at
             if message["type"] == "http.response.start":
                 status_code, responded_at = message["status"], time.perf_counter()
             await send(message)
 
         try:
-            with self.container.tracer.span(f"web {part}", {"method": scope["method"]}):
-                await self.app(scope, receive, noting)
+            with self.container.tracer.span(f"web {area}", {"method": scope["method"]}):
+                await self.app(scope, receive, send_and_record)
         finally:
             seconds = (responded_at or time.perf_counter()) - began  # work after the response is not counted
-            self.container.metrics.requests.labels(part, status_code).inc()
-            self.container.metrics.request_seconds.labels(part).observe(seconds)
+            self.container.metrics.requests.labels(area, status_code).inc()
+            self.container.metrics.request_seconds.labels(area).observe(seconds)

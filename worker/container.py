@@ -14,7 +14,7 @@ import structlog
 from config.settings import Settings, WrongSettingsError, read_settings
 from i18n.messages import msg
 from models.connections.repository import SECRET_FIELDS, Connection, Connections, LinksExistError
-from models.connections.settings import opens_others
+from models.connections.settings import may_open_other_data
 from models.connections.vault import Vault
 from models.database import Database, DatabaseUnavailableError
 from sync.errors import UnavailableError
@@ -284,7 +284,7 @@ class Container:
         client_number: int | None = None,
     ) -> Connection:
         """Change settings, and log out of a login no longer used; raises as ``Connections.update`` does."""
-        before = self.connections.get_shown(connection_id)
+        before = self.connections.get_even_unreadable(connection_id)
         seen = seen or before.updated_at
         after = self.connections.update(
             connection_id, values, actor=actor, now=self.clock(), seen=seen, client_number=client_number
@@ -313,9 +313,9 @@ class Container:
         Raises as ``Connections.update`` does, and LoginTriesError if secrets were entered too often: each is a
         guess.
         """
-        from models.admin.operations import OperationType, settings_to_try
+        from models.admin.operations import OperationType, saving_input
 
-        if administers_all or not opens_others(connection.settings, values):
+        if administers_all or not may_open_other_data(connection.settings, values):
             login_id = None
             if not SECRET_FIELDS.isdisjoint(values):
                 login_id = self.operations.record_login(connection.id, values, actor=actor, now=self.clock())
@@ -328,7 +328,7 @@ class Container:
                     raise
             else:
                 return None
-        settings = settings_to_try(connection, values) | dict(typed or {})
+        settings = saving_input(connection, values) | dict(typed or {})
         return self.operations.request(
             OperationType.SAVING, connection.id, input_=settings, actor=actor, now=self.clock()
         )
@@ -344,7 +344,7 @@ class Container:
         self.connections.pause(
             connection.id, msg("The connection is being erased."), actor=actor, now=self.clock()
         )
-        self.connections.new_token(connection.id, actor=actor, now=self.clock())
+        self.connections.regenerate_token(connection.id, actor=actor, now=self.clock())
         self.budget.for_connection(connection.id).forget()
         self.erp(connection.settings).log_out()
         users = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())

@@ -55,7 +55,7 @@ def find_record_urls(
             ],
             twentyfour=[_twentyfour_url(template, record.entity_type, each) for each in found.remote],
         )
-        for found, (_, record) in zip(links.references(database, records), records, strict=True)
+        for found, (_, record) in zip(links.find_references(database, records), records, strict=True)
     ]
 
 

@@ -15,7 +15,7 @@ from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Scope
 from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
-from models.schema.statements import made_of, within
+from models.schema.statements import build_from, within
 from models.schema.tables import AuditRow, ConnectionRow, SyncJobRow
 
 BATCH_SIZE = 1000
@@ -94,13 +94,13 @@ def page(  # noqa: PLR0913 - all by name
 
     def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
         rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
-        return [made_of(AuditEntry, row) for row in rows]
+        return [build_from(AuditEntry, row) for row in rows]
 
     found = paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
     return placed_by_id(found, query, AuditRow.id, database.rows_in_time) if with_place else found
 
 
-def every(
+def iterate(
     database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[AuditEntry]:
     """Yield the entries of all pages, oldest first.
@@ -109,7 +109,7 @@ def every(
     """
     last, some = 0, _visible(scope, users=users, audit_filter=audit_filter).order_by(AuditRow.id).limit(BATCH_SIZE)
     while rows := database.rows(some.where(AuditRow.id > last)):
-        yield from (made_of(AuditEntry, row) for row in rows)
+        yield from (build_from(AuditEntry, row) for row in rows)
         last = rows[-1].id
 
 
@@ -117,7 +117,7 @@ def export(
     database: Database, scope: Scope, *, users: bool = False, audit_filter: AuditFilter = NO_FILTER
 ) -> Iterator[str]:
     """Yield the entries as JSON, one line each, in English, because it is for programs."""
-    for each in every(database, scope, users=users, audit_filter=audit_filter):
+    for each in iterate(database, scope, users=users, audit_filter=audit_filter):
         entry = {name: getattr(each, name) for name in AuditEntry.__slots__} | {"at": each.at.isoformat()}
         yield f"{json.dumps(entry, ensure_ascii=False)}\n"
 
@@ -126,11 +126,11 @@ def _visible(scope: Scope, *, users: bool, audit_filter: AuditFilter) -> Select[
     query = select(*AuditRow.__table__.c, ConnectionRow.name.label("connection"), SyncJobRow.title.label("record"))
     query = query.outerjoin(ConnectionRow, ConnectionRow.id == AuditRow.connection_id)
     query = query.outerjoin(SyncJobRow, SyncJobRow.id == AuditRow.job_id)
-    query = query.where(within(scope, AuditRow.connection_id), *_fits(audit_filter))
+    query = query.where(within(scope, AuditRow.connection_id), *_conditions(audit_filter))
     return query if users else query.where(AuditRow.connection_id.is_not(None))
 
 
-def _fits(audit_filter: AuditFilter) -> Iterator[ColumnElement[bool]]:
+def _conditions(audit_filter: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if audit_filter.actor:
         yield cast(AuditRow.actor, Text).icontains(audit_filter.actor, autoescape=True)
     if audit_filter.date_from:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import Row, select
 
-from models.admin.connection_list import ConnectionFilter, fits, in_order
+from models.admin.connection_list import ConnectionFilter, filter_conditions, name_sort_key
 from models.admin.operations import OperationPendingError, Operations, OperationType, TooManyOperationsError
 from models.connections.repository import (
     CompanyTakenError,
@@ -75,8 +75,8 @@ def plan(
     """Return the first :data:`MAX_AT_ONCE` connections of a filter, by name, with the obstacle of each."""
     row = ConnectionRow
     query = select(row.id, row.name, row.paused_because, row.failed_checks, row.unproven_since)
-    conditions = fits(scope, connection_filter, now=now)
-    found = database.rows(query.where(*conditions).order_by(in_order(row.name)).limit(MAX_AT_ONCE))
+    conditions = filter_conditions(scope, connection_filter, now=now)
+    found = database.rows(query.where(*conditions).order_by(name_sort_key(row.name)).limit(MAX_AT_ONCE))
     return [PlannedConnection(each.id, each.name, _obstacle(action, each)) for each in found]
 
 
@@ -100,7 +100,7 @@ def resume(connections: Connections, connection_ids: Collection[int], *, actor: 
     """Start or resume connections, and return how many; one that needs a confirmation is skipped."""
 
     def resume_one(connection_id: int) -> bool:
-        if not connections.get_shown(connection_id).paused_because:
+        if not connections.get_even_unreadable(connection_id).paused_because:
             return False
         connections.resume(connection_id, actor=actor, now=now)
         return True
@@ -123,7 +123,7 @@ def add_recipients(
     """
 
     def add_to(connection_id: int) -> bool:
-        before = connections.get_shown(connection_id)
+        before = connections.get_even_unreadable(connection_id)
         known = before.settings.error_emails
         after = tuple(dict.fromkeys([*known, *addresses]))
         if after == known or len(after) > MAX_ERROR_EMAILS or before.unreadable:

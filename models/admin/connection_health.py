@@ -14,8 +14,8 @@ from models.admin.connection_list import (
     ConnectionFilter,
     ConnectionState,
     HealthProblem,
-    fits,
-    in_order,
+    filter_conditions,
+    name_sort_key,
     status_columns,
     with_status,
 )
@@ -99,7 +99,7 @@ def page(  # noqa: PLR0913 - all by name
     ``requests`` are today's requests by connection id, None if unknown. It takes two statements, however many
     connections there are.
     """
-    conditions = fits(scope, connection_filter, now=now)
+    conditions = filter_conditions(scope, connection_filter, now=now)
     known = ConnectionRow.settings
     columns = _columns(requests or {})
     query = select(
@@ -140,7 +140,7 @@ def _columns(requests: Mapping[int, int]) -> Mapping[str, ColumnElement[Any]]:
 
 
 def _order(sort: HealthSort, columns: Mapping[str, ColumnElement[Any]]) -> Sequence[Any]:
-    name = in_order(ConnectionRow.name)
+    name = name_sort_key(ConnectionRow.name)
     if sort.column is HealthColumn.NAME:
         return [name.desc() if sort.reverse else name.asc()]
     sorted_by = {

@@ -13,7 +13,7 @@ from models.connections.repository import API_KEY_LIFETIME, NOT_STARTED, RENEWAL
 from models.database import Database
 from models.enums import EntityType, JobState, Scope
 from models.inbox import cursors, missed_webhooks
-from models.schema.statements import D, made_of, within
+from models.schema.statements import D, build_from, within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 TEST_VALID_FOR = timedelta(days=30)
@@ -115,17 +115,21 @@ def summaries(
         ConnectionRow.paused_because,
         ConnectionRow.paused_by,
         *status_columns(now),
-    ).where(*fits(scope, connection_filter, now=now), in_order(name) > in_order(literal(after)))
-    rows = database.rows(query.order_by(in_order(name)).limit(limit))
+    ).where(
+        *filter_conditions(scope, connection_filter, now=now), name_sort_key(name) > name_sort_key(literal(after))
+    )
+    rows = database.rows(query.order_by(name_sort_key(name)).limit(limit))
     return [with_status(ConnectionSummary, row) for row in rows]
 
 
-def fits(scope: Scope, connection_filter: ConnectionFilter, *, now: datetime) -> Sequence[ColumnElement[bool]]:
+def filter_conditions(
+    scope: Scope, connection_filter: ConnectionFilter, *, now: datetime
+) -> Sequence[ColumnElement[bool]]:
     """Return the SQL conditions for the connections of a filter within a scope."""
     has_name = ConnectionRow.name.icontains(connection_filter.name, autoescape=True)
     conditions = [within(scope, ConnectionRow.id), has_name]
     if connection_filter.state:
-        conditions.append(is_in(connection_filter.state, now))
+        conditions.append(has_state(connection_filter.state, now))
     if connection_filter.problem:
         conditions.append(_problems(now)[connection_filter.problem])
     if connection_filter.with_records:
@@ -142,10 +146,10 @@ def fits(scope: Scope, connection_filter: ConnectionFilter, *, now: datetime) ->
 def names(database: Database, scope: Scope) -> Mapping[int, str]:
     """Return the names of connections by id, sorted by name."""
     query = select(ConnectionRow.id, ConnectionRow.name).where(within(scope, ConnectionRow.id))
-    return dict(database.rows(query.order_by(in_order(ConnectionRow.name))))
+    return dict(database.rows(query.order_by(name_sort_key(ConnectionRow.name))))
 
 
-def in_order(name: ColumnElement[str] | InstrumentedAttribute[str]) -> Tuple:
+def name_sort_key(name: ColumnElement[str] | InstrumentedAttribute[str]) -> Tuple:
     """Return the sort key of a name: Company 2 comes before Company 10, and case does not matter.
 
     PostgreSQL can sort this way only with ICU, which some builds lack. Numbers are padded to nine digits.
@@ -161,7 +165,7 @@ def problem_counts(database: Database, scope: Scope, *, now: datetime) -> Mappin
     return {problem: count for problem, count in zip(HealthProblem, row, strict=True) if count}
 
 
-def is_in(state: ConnectionState, now: datetime) -> ColumnElement[bool]:
+def has_state(state: ConnectionState, now: datetime) -> ColumnElement[bool]:
     return _state(_problems(now)) == state
 
 
@@ -181,7 +185,7 @@ def with_status(cls: type[D], row: Row[*tuple[Any, ...]], **more: object) -> D:
     state = ConnectionState(row.state)
     problems = [each for each in HealthProblem if getattr(row, each)]
     since = row.since if state is ConnectionState.OUTAGE else None
-    return made_of(cls, row, state=state, problems=problems, outage_since=since, **more)
+    return build_from(cls, row, state=state, problems=problems, outage_since=since, **more)
 
 
 def _state(problems: Mapping[HealthProblem, ColumnElement[bool]]) -> ColumnElement[str]:

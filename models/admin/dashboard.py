@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models.admin.connection_list import (
     ConnectionState,
     HealthProblem,
-    in_order,
+    name_sort_key,
     status_columns,
     with_status,
 )
@@ -200,7 +200,7 @@ def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, 
         (shown.state == ConnectionState.OUTAGE, 2),
         else_=3,
     )
-    return select(*shown).order_by(urgency, in_order(shown.name))
+    return select(*shown).order_by(urgency, name_sort_key(shown.name))
 
 
 def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:

@@ -17,11 +17,11 @@ from models.inbox.enqueue import merge_into_existing
 from models.inbox.job_updates import concerns, new_job_values
 from models.inbox.transitions import JobEvent
 from models.schema.audit_entries import add_entry
-from models.schema.statements import link_of, made_of, of_lane, upsert
+from models.schema.statements import build_from, link_of, of_lane, upsert
 from models.schema.tables import AcceptanceRow, LinkRow, OperationRow, SyncJobRow
 
 ACCEPTED = "accepted"
-"""The key in the result of a reconciliation for the differences that were accepted before it or in it."""
+"""The key in the result of a reconciliation for the discrepancies that were accepted before it or in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def resend(  # noqa: PLR0913 - keyword-only
 
 
 def accept(database: Database, operation: Operation, key: str, acceptance: Acceptance, *, name: str) -> None:
-    """Accept a difference with its present details; if they change, it is a difference again.
+    """Accept a discrepancy with its present details; if they change, it is reported again.
 
     The reconciliation in which it was accepted keeps a copy, whatever happens to it later.
     """
@@ -99,16 +99,16 @@ def withdraw(database: Database, operation: Operation, key: str, *, name: str, a
     return True
 
 
-def accepted(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
-    """Return the present acceptances of a connection, by the keys of the differences."""
+def acceptances(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
+    """Return the present acceptances of a connection, by the keys of the discrepancies."""
     with database.transaction() as session:
         return _accepted(session, connection_id)
 
 
-def recorded(database: Database, operation: Operation) -> Mapping[str, Acceptance]:
+def acceptances_in(database: Database, operation: Operation) -> Mapping[str, Acceptance]:
     """Return the acceptances in a reconciliation or before it; the present ones if an earlier release ran it."""
     stored = (operation.result or {}).get(ACCEPTED)
-    return accepted(database, operation.connection_id) if stored is None else from_json(stored)
+    return acceptances(database, operation.connection_id) if stored is None else from_json(stored)
 
 
 def as_json(acceptances: Mapping[str, Acceptance]) -> list[dict[str, str]]:
@@ -127,7 +127,7 @@ def from_json(stored: Iterable[Mapping[str, str]]) -> Mapping[str, Acceptance]:
 
 def _accepted(session: Session, connection_id: int) -> Mapping[str, Acceptance]:
     query = select(AcceptanceRow).where(AcceptanceRow.connection_id == connection_id)
-    return {row.key: made_of(Acceptance, row) for row in session.scalars(query)}
+    return {row.key: build_from(Acceptance, row) for row in session.scalars(query)}
 
 
 def _lock_acceptances(session: Session, operation: Operation) -> dict[str, Acceptance]:

@@ -16,7 +16,7 @@ from models.connections.alert_outbox import AlertType, DeliveryStatus
 from models.database import Database
 from models.enums import Scope
 from models.pagination import Key, Page, beyond, nearest_first, paged, placed
-from models.schema.statements import made_of, within
+from models.schema.statements import build_from, within
 from models.schema.tables import AlertRow, ConnectionRow
 
 MAX_ITEMS_SHOWN = 5
@@ -124,9 +124,9 @@ def _alerts() -> Select[*tuple[Any, ...]]:
 
 
 def _item(alert: Row[Any]) -> EmailItem:
-    return made_of(EmailItem, alert, type=AlertType(alert.type))
+    return build_from(EmailItem, alert, type=AlertType(alert.type))
 
 
 def _email(row: Row[Any], items: Sequence[EmailItem], *, count: int = 1) -> Email:
     status = DeliveryStatus(row.status) if row.status else None
-    return made_of(Email, row, at=row.ended_at or row.created_at, status=status, count=count, items=items)
+    return build_from(Email, row, at=row.ended_at or row.created_at, status=status, count=count, items=items)

@@ -17,12 +17,12 @@ from models.admin import personal_data
 from models.admin.personal_data import REDACTED, Person, PersonalDataMatch
 from models.database import Database
 from models.enums import EntityType, Record
-from models.inbox import files
+from models.inbox import files, leases
 from models.schema.audit_entries import add_entry, allow_erasure, allow_redaction
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.search_terms import search_terms
 from models.schema.statements import link_of
-from models.schema.tables import AttemptRow, AuditRow, Base, ConnectionRow, LaneRow, LinkRow, SyncJobRow
+from models.schema.tables import AttemptRow, AuditRow, Base, ConnectionRow, LinkRow, SyncJobRow
 from models.schema.user_tables import GrantRow, UserRow
 from models.users import repository as users
 
@@ -34,10 +34,6 @@ CORRECTED_MANUALLY = frozenset({"name", "settings"})
 
 WHOLE_ROWS = frozenset({"users.email", "failed_sign_ins.email", "alerts.recipient"})
 """Columns whose row is deleted, because it is about the person named in it."""
-
-
-class JobsRunningError(Exception):
-    """A worker is running jobs of the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +49,8 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
 
     Raises JobsRunningError if a worker is running jobs of the connection; nothing is erased then.
     """
-    leased = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
-    if database.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
-        raise JobsRunningError(
-            "A worker is processing some of its records. It is paused: try again in a few minutes."
-        )
+    with database.transaction() as session:
+        leases.expect_idle(session, connection_id, now=now)
     some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
     erase_some = delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)
     erased = True
@@ -68,7 +61,7 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
     with database.transaction() as session:
         allow_erasure(session, connection_id)
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        without_connection = session.scalars(_users_of_only(connection_id)).all()
+        without_connection = session.scalars(_users_of_no_other(connection_id)).all()
         session.delete(row)
         _redact_name(session, row.name)
         what = msg("Erased connection {number} and all its data", number=connection_id)
@@ -101,10 +94,10 @@ def _redact_name(session: Session, name: str) -> None:
     company = Person([name])
     allow_redaction(session)
     for line in session.scalars(select(AuditRow).where(AuditRow.connection_id.is_(None))):
-        line.action = from_json(company.redacted(as_json(line.action)))
+        line.action = from_json(company.redact(as_json(line.action)))
 
 
-def _users_of_only(connection_id: int) -> Select[str]:
+def _users_of_no_other(connection_id: int) -> Select[str]:
     others = exists().where(GrantRow.user_id == UserRow.id, GrantRow.connection_id != connection_id)
     seen = exists().where(GrantRow.user_id == UserRow.id, GrantRow.connection_id == connection_id)
     return select(UserRow.email).where(seen, ~others).order_by(UserRow.email)
@@ -118,13 +111,13 @@ def _redact(database: Database, match: PersonalDataMatch, person: Person) -> Non
         elif f"{match.table}.{match.column}" in WHOLE_ROWS:
             session.execute(delete(Base.metadata.tables[match.table]).where(_is_row_of(match)))
         elif match.table == "sync_jobs" and match.column in ("title", "search_terms"):
-            _rename_job(session, *match.key, about=match.column == "title")
+            _rename_job(session, *match.key, about_person=match.column == "title")
         elif match.column == "calls":
             _write(session, match, [_redacted(each, person) for each in match.value])
         elif match.table == "files":
             _write(session, match, files.erased_name(match.value))
         else:
-            _write(session, match, person.redacted(match.value))
+            _write(session, match, person.redact(match.value))
 
 
 def _write(session: Session, match: PersonalDataMatch, value: Any) -> None:  # noqa: ANN401 - text, or what JSON holds
@@ -140,20 +133,20 @@ def _is_row_of(match: PersonalDataMatch) -> ColumnElement[bool]:
     return and_(*(column == value for column, value in zip(keys, match.key, strict=True)))
 
 
-def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
-    """Name a job by its record's number, the only search term left; if ``about`` the person, redact its calls."""
+def _rename_job(session: Session, job_id: int, *, about_person: bool) -> None:
+    """Name a job by its record's number, its only search term then. If ``about_person``, redact its calls."""
     row = session.get_one(SyncJobRow, job_id, with_for_update=FOR_NO_KEY_UPDATE)
     record = Record(EntityType(row.entity_type), row.record_id)
     link = select(LinkRow.remote_id).where(link_of(row.connection_id, record))
-    row.title = record.name if about else row.title
+    row.title = record.name if about_person else row.title
     row.search_terms = search_terms(row.title, record.id, session.scalar(link) or "")
-    if about:
+    if about_person:
         for attempt in session.scalars(select(AttemptRow).where(AttemptRow.job_id == job_id)):
             attempt.calls = [_redacted(each) for each in attempt.calls]
 
 
 def _redacted(call: dict[str, str], person: Person | None = None) -> dict[str, str]:
     """Redact a call's texts if it names the person; without a person, always."""
-    if person and not person.is_in(call):
+    if person and not person.is_named_in(call):
         return call
     return {"operation": call["operation"], "request": REDACTED, "response": REDACTED}

@@ -1,30 +1,29 @@
-"""The view of a job with all its attempts, and the actions of people on one or many jobs."""
+"""Actions of people and programs on one or many jobs: retry, dismiss, resolve and reopen."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, false, func, select, true
+from sqlalchemy import ColumnElement, Row, and_, delete, false, func, select, true
 from sqlalchemy.orm import Session
 
-from i18n.messages import Message, msg
+from i18n.messages import msg
+from models.admin.job_details import JobAction
 from models.admin.job_filter import JobFilter
-from models.admin.job_list import JobView, view
 from models.database import Database
-from models.enums import EntityType, Lane, Outcome, Record, titled
+from models.enums import EntityType, JobState, Lane, Record, titled
 from models.error_codes import SET_ASIDE, UNSEEN_DRAFT
 from models.inbox import circuit_breaker, dependencies, links, questions
 from models.inbox.job_updates import concerns, job_data, update_by
 from models.inbox.transitions import TABLE, JobEvent
-from models.pagination import Key, Page, following, paged
 from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import LOCK_ORDER, locked
-from models.schema.statements import job_of, made_of
-from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
+from models.schema.tables import MatchQuestionRow, SyncJobRow
 
 RESET = {"dismissal_reason": ""}
 """Columns that are cleared when a job is reopened or retried."""
@@ -32,12 +31,8 @@ RESET = {"dismissal_reason": ""}
 JOBS_PER_TRANSACTION = 20
 """Jobs that one transaction changes. A webhook for one of them waits until the transaction ends."""
 
-ATTEMPTS_PER_PAGE = 20
-"""Attempts on a page; each may have many long calls."""
-
 RESOLVED_MANUALLY = msg("Resolved manually")
 SKIPPED_PERMANENTLY = msg("Skipped permanently")
-"""The reasons that people choose from when they dismiss a job."""
 
 JOB_COLUMNS = (
     SyncJobRow.id,
@@ -52,29 +47,39 @@ JOB_COLUMNS = (
 """The columns of a job that the audit log and receivers need."""
 
 OPEN = frozenset(TABLE[JobEvent.DISMISSED])
+"""The states in which a person can dismiss a job."""
+
 RETRIABLE = frozenset(TABLE[JobEvent.RETRIED])
-"""The states in which a person can dismiss a job, and those in which they can retry it."""
+"""The states in which a person can retry a job."""
+
+
+class JobActionName(StrEnum):
+    """The name of an action on jobs. Dismissed and resolved jobs both end as `dismissed`."""
+
+    RETRY = "retry"
+    DISMISS = "dismiss"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptView:
-    """One attempt, which ended ``at`` (UTC); each call has its operation, request and response."""
+class AllowedStates:
+    """The job states in which an action is allowed: on selected jobs, and on all jobs of a filter."""
 
-    id: int
-    at: datetime
-    seconds: float
-    outcome: Outcome
-    error_code: str
-    message: str
-    warnings: tuple[str, ...]
-    calls: Sequence[Mapping[str, str]]
+    for_selected: frozenset[JobState]
+    for_all: frozenset[JobState]
 
 
-@dataclass(frozen=True, slots=True)
-class JobAction:
-    at: datetime
-    actor: str
-    action: str
+DISMISSED = frozenset({JobState.DISMISSED})
+ALLOWED_STATES: Mapping[JobActionName, AllowedStates] = {
+    # An outdated page must not reopen dismissed jobs.
+    JobActionName.RETRY: AllowedStates(RETRIABLE - DISMISSED, OPEN),
+    JobActionName.DISMISS: AllowedStates(OPEN, OPEN),
+    JobActionName.RESOLVE: AllowedStates(OPEN, OPEN),
+    JobActionName.REOPEN: AllowedStates(DISMISSED, DISMISSED),
+}
+DEFAULT_REASONS = {JobActionName.DISMISS: SKIPPED_PERMANENTLY, JobActionName.RESOLVE: RESOLVED_MANUALLY}
+"""The reason for a dismissal if the person or program gives none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,52 +90,55 @@ class ActionResult:
     lanes: frozenset[Lane] = frozenset()
 
 
-def find(database: Database, connection_id: int, record: Record) -> JobView | None:
-    return view(database, job_of(connection_id, record))
-
-
-def show(database: Database, job_id: int) -> JobView | None:
-    return view(database, SyncJobRow.id == job_id)
-
-
-def record_name(database: Database, connection_id: int, record: Record) -> str:
-    """Return the name of a record without its type, "" if it has not been read."""
-    return name_in(database.scalar(select(SyncJobRow.title).where(job_of(connection_id, record))) or "")
-
-
-def name_in(title: str) -> str:
-    return str(title.values.get("name", title)) if isinstance(title, Message) else title
-
-
-def attempts(database: Database, job_id: int) -> Sequence[AttemptView]:
-    """Return all attempts of a job, oldest first."""
-    rows = database.rows(_attempts(job_id).order_by(AttemptRow.id))
-    return [made_of(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
-
-
-def attempts_page(database: Database, job_id: int, *, key: Key | None) -> Page[AttemptView]:
-    def fetch(key: Key | None, limit: int) -> Sequence[AttemptView]:
-        rows = database.rows(following(_attempts(job_id), (AttemptRow.at, AttemptRow.id), key=key).limit(limit))
-        return [made_of(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
-
-    return paged(fetch, key=key, at=lambda attempt: (attempt.at, attempt.id), size=ATTEMPTS_PER_PAGE)
-
-
-def actions(database: Database, job_id: int) -> Sequence[JobAction]:
-    """Return the actions of people on a job, latest first."""
-    query = select(AuditRow.at, AuditRow.actor, AuditRow.action).where(AuditRow.job_id == job_id)
-    return [made_of(JobAction, row) for row in database.rows(query.order_by(AuditRow.id.desc()))]
-
-
 def count(database: Database, job_filter: JobFilter) -> int:
     """Count the jobs of a filter, which must name states that few jobs have, such as the open ones."""
     query = select(func.count()).select_from(SyncJobRow).where(*job_filter.conditions(SyncJobRow))
     return database.scalar(query) or 0
 
 
-def matching(database: Database, job_filter: JobFilter) -> frozenset[int]:
+def matching_ids(database: Database, job_filter: JobFilter) -> frozenset[int]:
     """Return the ids of the jobs of a filter that lists ids itself."""
     return frozenset(database.scalars(select(SyncJobRow.id).where(*job_filter.conditions(SyncJobRow))))
+
+
+def narrow_selection(name: JobActionName, job_filter: JobFilter) -> JobFilter:
+    """Limit selected jobs to the states in which the action is allowed."""
+    states = ALLOWED_STATES[name].for_selected
+    states = job_filter.states & states if job_filter.states else states
+    return replace(job_filter, states=states) if states else JobFilter(ids=frozenset())
+
+
+def narrow_filter(name: JobActionName, job_filter: JobFilter) -> JobFilter:
+    """Limit a filter to the states in which the action is allowed; a filter without states means open jobs."""
+    states = (job_filter.states or OPEN) & ALLOWED_STATES[name].for_all
+    return replace(job_filter, states=states) if states else JobFilter(ids=frozenset())
+
+
+def perform(
+    database: Database,
+    name: JobActionName,
+    job_filter: JobFilter,
+    *,
+    because: str = "",
+    actor: str,
+    now: datetime,
+) -> ActionResult:
+    """Perform an action on jobs. Jobs that it does not concern in their present state are unchanged.
+
+    ``because`` is the reason for a dismissal, empty for the default one.
+    """
+    if name is JobActionName.RETRY:
+        return retry(database, job_filter, actor=actor, now=now)
+    if name is JobActionName.REOPEN:
+        return reopen(database, job_filter, actor=actor, now=now)
+    return dismiss(
+        database,
+        job_filter,
+        because=because or DEFAULT_REASONS[name],
+        resolved=name is JobActionName.RESOLVE,
+        actor=actor,
+        now=now,
+    )
 
 
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
@@ -149,18 +157,6 @@ def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetim
     retried = ruled_out if ruled_out.count else _apply(database, job_filter, JobEvent.RETRIED, action, RESET)
     circuit_breaker.end_open_period(database, {lane.connection_id for lane in retried.lanes}, now=now)
     return retried
-
-
-def _resume(
-    database: Database, job_filter: JobFilter, action: JobAction, *, only: ColumnElement[bool]
-) -> ActionResult:
-    """Restore the set-aside links of a voucher that is retried, so that all its expenses are updated."""
-    with database.transaction() as session:
-        which = (*job_filter.conditions(SyncJobRow), only, concerns(JobEvent.RULED_OUT))
-        for row in session.execute(locked(select(*JOB_COLUMNS).where(*which))):
-            record = Record(EntityType(row.entity_type), row.record_id)
-            links.resume_former(session, row.connection_id, record, now=action.at)
-        return apply_event(session, which, JobEvent.RETRIED, action, RESET)
 
 
 def dismiss(
@@ -198,32 +194,6 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
     return ActionResult(listed.count + due.count, listed.lanes | due.lanes)
 
 
-def _apply(  # noqa: PLR0913 - the event and its data
-    database: Database,
-    job_filter: JobFilter,
-    event: JobEvent,
-    action: JobAction,
-    values: Mapping[str, Any],
-    *,
-    only: ColumnElement[bool] | None = None,
-    resolved: bool = False,
-) -> ActionResult:
-    """Apply an event to the jobs of a filter, :data:`JOBS_PER_TRANSACTION` in each transaction.
-
-    If a transaction fails, the changes of earlier ones stay; a repeated request continues with the others.
-    """
-    conditions = (*job_filter.conditions(SyncJobRow), true() if only is None else only, concerns(event))
-    ids = database.scalars(select(SyncJobRow.id).where(*conditions).order_by(*LOCK_ORDER))
-    count, lanes = 0, set[Lane]()
-    for first in range(0, len(ids), JOBS_PER_TRANSACTION):
-        some = SyncJobRow.id.in_(ids[first : first + JOBS_PER_TRANSACTION])
-        with database.transaction() as session:
-            changed = apply_event(session, (*conditions, some), event, action, values, resolved=resolved)
-        count += changed.count
-        lanes |= changed.lanes
-    return ActionResult(count, frozenset(lanes))
-
-
 def apply_event(
     session: Session,
     conditions: Sequence[ColumnElement[bool]],
@@ -255,6 +225,52 @@ def apply_event(
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
 
 
+def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], action: JobAction) -> dict[str, Any]:
+    """Return the audit entry of an action on a job, with the record's name."""
+    record = job.title or titled(EntityType(job.entity_type), job.record_id)
+    text = msg("{deed}: {record}", deed=action.action, record=record)
+    of_job = {"connection_id": job.connection_id, "job_id": job.id}
+    return {**of_job, "at": action.at, "actor": action.actor, "action": text}
+
+
+def _resume(
+    database: Database, job_filter: JobFilter, action: JobAction, *, only: ColumnElement[bool]
+) -> ActionResult:
+    """Restore the set-aside links of a voucher that is retried, so that all its expenses are updated."""
+    with database.transaction() as session:
+        which = (*job_filter.conditions(SyncJobRow), only, concerns(JobEvent.RULED_OUT))
+        for row in session.execute(locked(select(*JOB_COLUMNS).where(*which))):
+            record = Record(EntityType(row.entity_type), row.record_id)
+            links.restore_former(session, row.connection_id, record, now=action.at)
+        return apply_event(session, which, JobEvent.RETRIED, action, RESET)
+
+
+def _apply(  # noqa: PLR0913 - the event and its data
+    database: Database,
+    job_filter: JobFilter,
+    event: JobEvent,
+    action: JobAction,
+    values: Mapping[str, Any],
+    *,
+    only: ColumnElement[bool] | None = None,
+    resolved: bool = False,
+) -> ActionResult:
+    """Apply an event to the jobs of a filter, :data:`JOBS_PER_TRANSACTION` in each transaction.
+
+    If a transaction fails, the changes of earlier ones stay; a repeated request continues with the others.
+    """
+    conditions = (*job_filter.conditions(SyncJobRow), true() if only is None else only, concerns(event))
+    ids = database.scalars(select(SyncJobRow.id).where(*conditions).order_by(*LOCK_ORDER))
+    count, lanes = 0, set[Lane]()
+    for first in range(0, len(ids), JOBS_PER_TRANSACTION):
+        some = SyncJobRow.id.in_(ids[first : first + JOBS_PER_TRANSACTION])
+        with database.transaction() as session:
+            changed = apply_event(session, (*conditions, some), event, action, values, resolved=resolved)
+        count += changed.count
+        lanes |= changed.lanes
+    return ActionResult(count, frozenset(lanes))
+
+
 def _record(
     session: Session, type_: EventType, rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime, **more: bool
 ) -> None:
@@ -265,15 +281,3 @@ def _record(
         of_connection[row.connection_id].append(OutgoingEvent(type_, data))
     for connection_id, events in of_connection.items():
         outbox.record(session, connection_id, events, now=now)
-
-
-def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], action: JobAction) -> dict[str, Any]:
-    """Return the audit entry of an action on a job, with the record's name."""
-    record = job.title or titled(EntityType(job.entity_type), job.record_id)
-    text = msg("{deed}: {record}", deed=action.action, record=record)
-    of_job = {"connection_id": job.connection_id, "job_id": job.id}
-    return {**of_job, "at": action.at, "actor": action.actor, "action": text}
-
-
-def _attempts(job_id: int) -> Select[*tuple[Any, ...]]:
-    return select(*AttemptRow.__table__.c).where(AttemptRow.job_id == job_id)

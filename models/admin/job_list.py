@@ -38,7 +38,7 @@ from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
 from models.pagination import PAGE_SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged, placed
 from models.schema.record_summary import RecordSummary
-from models.schema.statements import IS_LINK_OF_JOB, made_of
+from models.schema.statements import IS_LINK_OF_JOB, build_from
 from models.schema.tables import ConnectionRow, LinkRow, NoteRow, SyncJobRow
 
 Columns = TypeVarTuple("Columns")
@@ -401,14 +401,14 @@ def _fitting(key: Key | None, sort: Sort) -> Key | None:
 
 def _view(row: Row[*tuple[Any, ...]]) -> JobView:
     record = Record(EntityType(row.entity_type), row.record_id)
-    return made_of(
+    return build_from(
         JobView,
         row,
         record=record,
         state=JobState(row.state),
         title=row.title or titled(record.entity_type, record.id),
         outcome=Outcome(row.outcome) if row.outcome else None,
-        summary=made_of(RecordSummary, row),
+        summary=build_from(RecordSummary, row),
         remote_id=row.remote_id or "",
         updated_at=row.updated_at or max(row.received_at, row.completed_at or row.received_at),
     )

@@ -8,7 +8,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
-from models.admin.job_actions import ActionResult, JobAction, apply_event, audit_entry
+from models.admin.job_actions import ActionResult, apply_event, audit_entry
+from models.admin.job_details import JobAction
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
 from models.error_codes import PROJECT_TAKEN, WHICH_CUSTOMER
@@ -84,7 +85,7 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
 
 
-def choice_of(database: Database, job_id: int) -> str:
+def undoable_choice(database: Database, job_id: int) -> str:
     """Return the choice that can be undone: a candidate's number or :data:`CREATE_NEW`; "" if there is none."""
     with database.transaction() as session:
         found = _undoable(session, select(SyncJobRow), job_id)
@@ -104,7 +105,7 @@ def undo(database: Database, job_id: int, *, actor: str, now: datetime) -> Actio
         job, question, number = found
         entity_type, choice = EntityType(job.entity_type), question.answer or ""
         record = Record(entity_type, job.record_id)
-        links.release(session, job.connection_id, record, because=UNDONE, actor=actor, now=now)
+        links.remove_with_reason(session, job.connection_id, record, because=UNDONE, actor=actor, now=now)
         question.answer = None
         question.undone = sorted({*question.undone, *filter(str.isdecimal, (number, choice))})
         job.error_code, job.message, job.remedy = ERROR_CODE_BY_TYPE[entity_type], UNDONE, CHOOSE_AGAIN

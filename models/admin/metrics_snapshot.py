@@ -64,7 +64,7 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
             for state in UNFINISHED
         },
         oldest={
-            entity_type: max((age for (its, _), age in ages.items() if its is entity_type), default=0)
+            entity_type: max((age for (type_, _), age in ages.items() if type_ is entity_type), default=0)
             for entity_type in EntityType
         },
         overdue={entity_type: _age(overdue.get(entity_type), now=now) for entity_type in EntityType},

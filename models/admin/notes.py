@@ -7,12 +7,13 @@ from datetime import datetime
 from sqlalchemy import insert, select
 
 from i18n.messages import msg
-from models.admin.job_actions import JOB_COLUMNS, JobAction, audit_entry
+from models.admin.job_actions import JOB_COLUMNS, audit_entry
+from models.admin.job_details import JobAction
 from models.database import Database
+from models.invalid_input import InvalidInputError
 from models.schema.audit_entries import add_entry
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.tables import NoteRow, SyncJobRow
-from models.users.passwords import InvalidInputError
 
 MAX_LENGTH = 1000
 MAX_NOTES = 100
@@ -31,7 +32,7 @@ class Note:
 
 def of_job(database: Database, job_id: int) -> Sequence[Note]:
     query = select(*NoteRow.__table__.c).where(NoteRow.job_id == job_id).order_by(NoteRow.id.desc())
-    return [made_of(Note, row) for row in database.rows(query)]
+    return [build_from(Note, row) for row in database.rows(query)]
 
 
 def add(database: Database, job_id: int, text: str, *, actor: str, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Operations: work in the remote systems that a page or program requests, a worker does, and their results."""
+"""Operations: work in the remote systems that a page or program requests and a worker does, with its result."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ from models.receivers import outbox
 from models.receivers.outbox import OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of, within
+from models.schema.statements import build_from, within
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
@@ -328,7 +328,7 @@ class Operations:
         of_types = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
         with self._database.transaction() as session:
             row = session.scalar(select(OperationRow).where(*of_types).order_by(OperationRow.id.desc()).limit(1))
-        return self._shown(row) if row else None
+        return self._read_even_unreadable(row) if row else None
 
     def pending(self, connection_id: int | None = None, *, since: datetime) -> Sequence[int]:
         """Return the operations, of all connections or of one, requested since an instant that have no result."""
@@ -394,7 +394,7 @@ class Operations:
                 raise OperationRunningError
             if row.type == OperationType.MONTHLY_RECONCILIATION:
                 raise OperationRunningError
-            _end(row, {"findings": [], CANCELLED: True}, self._shown(row).input, now=now)
+            _end(row, {"findings": [], CANCELLED: True}, self._read_even_unreadable(row).input, now=now)
             name = OPERATION_NAMES[OperationType(row.type)]
             action = msg("Cancelled: {type} (no. {number})", type=name, number=row.id)
             add_entry(session, at=now, actor=actor, action=action, connection_id=row.connection_id)
@@ -415,7 +415,7 @@ class Operations:
         def fetch(key: Key | None, limit: int) -> Sequence[Operation]:
             with self._database.transaction() as session:
                 rows = session.scalars(following(query, (OperationRow.id,), key=key).limit(limit)).all()
-            return [self._shown(row) for row in rows]
+            return [self._read_even_unreadable(row) for row in rows]
 
         found = paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
         return placed_by_id(found, query, OperationRow.id, self._database.rows_in_time) if with_place else found
@@ -455,7 +455,7 @@ class Operations:
             for each in others
             if each.type == OperationType.CLIENTS
             or LOGIN_TRIED in (each.result or {})
-            or _has_secret(self._shown(each).input)
+            or _has_secret(self._read_even_unreadable(each).input)
         )
         if len(tried) >= MAX_LOGINS:
             raise LoginTriesError(tried[-MAX_LOGINS] + OPERATION_TIMEOUT - now)
@@ -464,14 +464,14 @@ class Operations:
         input_ = (row.result or {}).get("input", {})
         if row.secrets is not None:
             input_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.connection_id, row.id)
-        return made_of(Operation, row, type=OperationType(row.type), input=input_)
+        return build_from(Operation, row, type=OperationType(row.type), input=input_)
 
-    def _shown(self, row: OperationRow) -> Operation:
+    def _read_even_unreadable(self, row: OperationRow) -> Operation:
         """Return an operation, without its input if that cannot be decrypted, so that the page still works."""
         try:
             return self._read(row)
         except InvalidToken:
-            return made_of(Operation, row, type=OperationType(row.type), input={})
+            return build_from(Operation, row, type=OperationType(row.type), input={})
 
     def _encrypted(self, row: OperationRow, input_: Mapping[str, str]) -> str:
         return self._vault.encrypt_values(input_, PURPOSE, row.connection_id, row.id)
@@ -487,11 +487,11 @@ def audit_start(
     now: datetime,
 ) -> None:
     """Add an audit entry for the start of an operation that writes to a system; a saving adds its own."""
-    if action := _started(type_, input_):
+    if action := _start_text(type_, input_):
         add_entry(session, at=now, actor=actor, action=action, connection_id=connection_id)
 
 
-def _started(type_: OperationType, input_: Mapping[str, str]) -> Message | None:
+def _start_text(type_: OperationType, input_: Mapping[str, str]) -> Message | None:
     if type_ is OperationType.BACKFILL:
         first, last = (Day(date.fromisoformat(input_[name])) for name in ("first", "last"))
         types = [plural_of(EntityType(each)) for each in input_["entity_types"].split(",") if each]
@@ -521,7 +521,7 @@ def _end(row: OperationRow, result: OperationResult, input_: Mapping[str, str], 
     row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None
 
 
-def settings_to_try(connection: Connection, values: Mapping[str, Any]) -> dict[str, str]:
+def saving_input(connection: Connection, values: Mapping[str, Any]) -> dict[str, str]:
     """Convert the settings that a program sends into the input of a saving."""
     after = ConnectionSettings.model_validate({**dict(connection.settings), **values})
     secrets = {name: getattr(after, name).get_secret_value() if name in values else "" for name in SECRET_FIELDS}

@@ -73,30 +73,30 @@ class Person:
         if any(len(name) < MIN_NAME_LENGTH for name in self._plain):
             raise ValueError(f"A name has at least {MIN_NAME_LENGTH} letters.")
 
-    def is_in(self, value: Any) -> bool:  # noqa: ANN401 - whatever JSON can hold
+    def is_named_in(self, value: Any) -> bool:  # noqa: ANN401 - whatever JSON can hold
         """Return whether a text, or any text in a JSON value, names the person."""
         if isinstance(value, dict | list):
-            return any(self.is_in(each) for each in (value.values() if isinstance(value, dict) else value))
+            return any(self.is_named_in(each) for each in (value.values() if isinstance(value, dict) else value))
         return isinstance(value, str) and any(name in _normalized(value) for name in self._plain)
 
-    def finds(self, words: str | None) -> bool:
+    def has_terms_in(self, words: str | None) -> bool:
         """Return whether a job's search terms, as PostgreSQL writes them, contain all words of a name."""
         return any(all(f"'{word}'" in (words or "") for word in search_terms(name)) for name in self.names)
 
-    def redacted(self, value: Any) -> Any:  # noqa: ANN401 - the same
+    def redact(self, value: Any) -> Any:  # noqa: ANN401 - the same
         """Remove the person from a text, or from every text in a JSON value, and leave the rest."""
         if isinstance(value, dict):
-            return {key: self.redacted(each) for key, each in value.items()}
+            return {key: self.redact(each) for key, each in value.items()}
         if isinstance(value, list):
-            return [self.redacted(each) for each in value]
-        if not self.is_in(value):
+            return [self.redact(each) for each in value]
+        if not self.is_named_in(value):
             return value
         for name in self.names:
             value = re.sub(r"\s+".join(map(re.escape, name.split())), REDACTED, value, flags=re.IGNORECASE)
-        return REDACTED if self.is_in(value) else value
+        return REDACTED if self.is_named_in(value) else value
 
-    def likely(self, column: Column[Any]) -> ColumnElement[bool]:
-        """Return the SQL condition that a column may name the person; :meth:`is_in` decides on its value."""
+    def may_be_named_in(self, column: Column[Any]) -> ColumnElement[bool]:
+        """Return the SQL condition that a column may name the person; :meth:`is_named_in` decides on its value."""
         if isinstance(column.type, SearchTerms):
             return or_(*(matches(column, name, whole=True) for name in self.names))
         # the longest part of each name with the same spelling everywhere
@@ -116,14 +116,20 @@ def _in_table(
 ) -> Iterator[PersonalDataMatch]:
     keys = list(table.primary_key)
     read = [cast(each, Text) if isinstance(each.type, SearchTerms) else _raw(each) for each in columns]
-    query = select(*keys, *read).where(or_(*map(person.likely, columns))).order_by(*keys).limit(BATCH_SIZE)
+    query = (
+        select(*keys, *read).where(or_(*map(person.may_be_named_in, columns))).order_by(*keys).limit(BATCH_SIZE)
+    )
     after: tuple[Any, ...] = ()
     while rows := _read_batch(database, query.where(tuple_(*keys) > after) if after else query):
         for (*key,) in rows:
             values = key[len(keys) :]
             after = tuple(key[: len(keys)])
             for column, value in zip(columns, values, strict=True):
-                if person.finds(value) if isinstance(column.type, SearchTerms) else person.is_in(value):
+                if (
+                    person.has_terms_in(value)
+                    if isinstance(column.type, SearchTerms)
+                    else person.is_named_in(value)
+                ):
                     yield PersonalDataMatch(table.name, after, column.name, value)
 
 

@@ -6,20 +6,20 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import msg
-from models.admin import job_actions
-from models.admin.erasure import JobsRunningError
-from models.admin.job_actions import ActionResult, JobAction
+from models.admin import job_actions, job_details
+from models.admin.job_actions import ActionResult
+from models.admin.job_details import JobAction
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
-from models.inbox import circuit_breaker, links, questions, restore, vat_checks
+from models.inbox import circuit_breaker, leases, links, questions, restore, vat_checks
 from models.inbox.links import LinkTakenError
 from models.inbox.transitions import JobEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE, locked
 from models.schema.statements import job_of, of_lane
-from models.schema.tables import ConnectionRow, LaneRow, LinkRow, MatchQuestionRow, SyncJobRow
+from models.schema.tables import ConnectionRow, LinkRow, MatchQuestionRow, SyncJobRow
 
-TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
+RELINKABLE_TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
 """Entity types that can be linked again; the link of an invoice or expense prevents a duplicate."""
 
 
@@ -30,7 +30,11 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
     same number in both systems, so no number is accepted for it. Raises LinkTakenError with the name of the other
     Moment record that is linked to that customer.
     """
-    free = SyncJobRow.id == job_id, SyncJobRow.state != JobState.RUNNING, SyncJobRow.entity_type.in_(TYPES)
+    free = (
+        SyncJobRow.id == job_id,
+        SyncJobRow.state != JobState.RUNNING,
+        SyncJobRow.entity_type.in_(RELINKABLE_TYPES),
+    )
     with database.transaction() as session:
         job = session.scalar(locked(select(SyncJobRow).where(*free)))
         if job is None or (number and job.entity_type != EntityType.CUSTOMER):
@@ -42,7 +46,7 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
         if number:
             linked = titled(EntityType.CUSTOMER, number)
             because = msg("It is being linked to {record}.", record=linked)
-        links.release(session, job.connection_id, record, because=because, actor=actor, now=now)
+        links.remove_with_reason(session, job.connection_id, record, because=because, actor=actor, now=now)
         session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job_id))
         if number:
             answered = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}
@@ -66,9 +70,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
     """
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        leased = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
-        if session.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
-            raise JobsRunningError("A worker is processing some of its records. Try again in a few minutes.")
+        leases.expect_idle(session, connection_id, now=now)
         count = links.set_aside(session, connection_id, now=now)
         restore.mark_outcomes_unknown(session, [connection_id], now=now)
         questions.withdraw_all(session, connection_id, now=now)
@@ -86,4 +88,4 @@ def _refuse_taken(session: Session, job: SyncJobRow, record: Record, number: str
         return
     other = Record(record.entity_type, holder)
     title = session.scalar(select(SyncJobRow.title).where(job_of(job.connection_id, other)))
-    raise LinkTakenError(job_actions.name_in(title or "") or other.name)
+    raise LinkTakenError(job_details.name_in(title or "") or other.name)

@@ -34,9 +34,9 @@ _OVERDUE_REMEDY = msg(
 
 def queue_reminders(database: Database, *, now: datetime) -> int:
     """Queue the reminders that are due, and return the number of jobs."""
-    lengths = enumerate(REMINDER_DELAYS)
+    delays = enumerate(REMINDER_DELAYS)
     remind_at = case(
-        *((SyncJobRow.reminders == n, SyncJobRow.needs_attention_since + after) for n, after in lengths),
+        *((SyncJobRow.reminders == n, SyncJobRow.needs_attention_since + delay) for n, delay in delays),
         else_=None,
     )
     query = (
@@ -87,17 +87,6 @@ def queue_overdue(database: Database, *, now: datetime) -> int:
             alert = _alert(AlertType.OVERDUE, job, connection, message=message, remedy=_OVERDUE_REMEDY)
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
-
-
-def _alert(type_: AlertType, job: SyncJobRow, connection: ConnectionRow, *, message: str, remedy: str) -> Alert:
-    return Alert(
-        type=type_,
-        title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
-        message=message,
-        remedy=remedy,
-        recipients=connection.recipients,
-        error_code=job.error_code,
-    )
 
 
 def queue_key_reminders(database: Database, *, now: datetime) -> int:
@@ -154,7 +143,7 @@ def queue_digests(database: Database, *, now: datetime) -> int:
             alert = Alert(
                 type=AlertType.DIGEST,
                 title=msg("Weekly summary for {connection}", connection=connection.name),
-                message=_week(session, connection.id, now),
+                message=_weekly_summary(session, connection.id, now),
                 remedy="",
                 recipients=connection.recipients,
             )
@@ -162,7 +151,7 @@ def queue_digests(database: Database, *, now: datetime) -> int:
     return len(rows)
 
 
-def _week(session: Session, connection_id: int, now: datetime) -> Message:
+def _weekly_summary(session: Session, connection_id: int, now: datetime) -> Message:
     jobs = func.count(func.distinct(SyncJobRow.id))
     synced = (
         select(SyncJobRow.entity_type, jobs, jobs.filter(func.jsonb_array_length(AttemptRow.warnings) > 0))
@@ -192,4 +181,15 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
         return week
     return msg(
         "{week} Changes found by polling because Moment sent no webhook: {missed}.", week=week, missed=missed
+    )
+
+
+def _alert(type_: AlertType, job: SyncJobRow, connection: ConnectionRow, *, message: str, remedy: str) -> Alert:
+    return Alert(
+        type=type_,
+        title=job.title or Record(EntityType(job.entity_type), job.record_id).name,
+        message=message,
+        remedy=remedy,
+        recipients=connection.recipients,
+        error_code=job.error_code,
     )

@@ -1,1 +1,1 @@
-"""Connections: their settings, encrypted secrets, webhook activity and alerts."""
+"""Connections: their settings, encrypted secrets and alerts."""

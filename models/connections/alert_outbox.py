@@ -12,7 +12,7 @@ from i18n.catalog import Language
 from models.database import Database
 from models.enums import EntityType, JobState
 from models.schema.record_summary import RecordSummary
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
 from models.schema.user_tables import UserRow
 
@@ -160,7 +160,7 @@ def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]
     )
     with database.transaction() as session:
         return [
-            made_of(
+            build_from(
                 PendingAlert,
                 alert,
                 connection=connection,
@@ -169,7 +169,7 @@ def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]
                 entity_type=EntityType(job.entity_type) if job else None,
                 since=since,
                 language=Language(language or Language.NORWEGIAN),
-                summary=made_of(RecordSummary, job) if job else RecordSummary(),
+                summary=build_from(RecordSummary, job) if job else RecordSummary(),
             )
             for alert, connection, language, job, since in session.execute(query)
         ]
@@ -181,6 +181,6 @@ def record_delivery(
     """Save the status of alerts, by id; ``message_id`` is the mail with the alerts that were not withdrawn."""
     with database.transaction() as session:
         for status in DeliveryStatus:
-            ended = AlertRow.id.in_([alert_id for alert_id, its in statuses.items() if its is status])
+            ended = AlertRow.id.in_([alert_id for alert_id, each in statuses.items() if each is status])
             mail = None if status is DeliveryStatus.WITHDRAWN else message_id
             session.execute(update(AlertRow).where(ended).values(status=status, ended_at=now, message_id=mail))

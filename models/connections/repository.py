@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import Message, joined, msg
 from models.connections.alert_outbox import Alert, queue_alert
-from models.connections.settings import ConnectionSettings, leads_elsewhere
+from models.connections.settings import ConnectionSettings, moving_setting
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType
@@ -25,7 +25,7 @@ from models.receivers import outbox
 from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.tables import ConnectionRow, LinkRow, WebhookActivityRow
 
 log = structlog.get_logger()
@@ -199,10 +199,10 @@ class Connections:
         with self._database.statement() as connection, Session(connection) as session:
             return self._from_row(_row(session, connection_id))
 
-    def get_shown(self, connection_id: int) -> Connection:
+    def get_even_unreadable(self, connection_id: int) -> Connection:
         """Read a connection to show or correct it, even if unreadable. Raises :class:`UnknownConnectionError`."""
         with self._database.statement() as connection, Session(connection) as session:
-            return self._shown(_row(session, connection_id))
+            return self._read_even_unreadable(_row(session, connection_id))
 
     def get_by_name(self, name: str) -> Connection:
         """Read the connection with this name. Raises :class:`UnknownConnectionError`."""
@@ -214,19 +214,19 @@ class Connections:
 
     def all(self) -> Sequence[Connection]:
         """List the readable connections by name. Unreadable connections are logged and left out."""
-        return [each for each in self.all_shown() if not each.unreadable]
+        return [each for each in self.all_even_unreadable() if not each.unreadable]
 
     def unreadable(self, connection_ids: Collection[int]) -> Collection[int]:
         """Return the ids of the given connections whose secrets no key decrypts."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).where(ConnectionRow.id.in_(connection_ids)))
-            return {each.id for each in map(self._shown, rows) if each.unreadable}
+            return {each.id for each in map(self._read_even_unreadable, rows) if each.unreadable}
 
-    def all_shown(self) -> Sequence[Connection]:
+    def all_even_unreadable(self) -> Sequence[Connection]:
         """List the connections by name, including the unreadable ones."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
-            return [self._shown(row) for row in rows]
+            return [self._read_even_unreadable(row) for row in rows]
 
     def update(
         self,
@@ -251,11 +251,11 @@ class Connections:
             row = _row(session, connection_id, lock=True)
             if seen not in (None, row.updated_at):
                 raise ConcurrentUpdateError
-            before = self._shown(row)
+            before = self._read_even_unreadable(row)
             # Secrets that cannot be decrypted must be entered again.
             known = before.settings.model_dump(exclude=set(SECRET_FIELDS) if before.unreadable else None)
             after = ConnectionSettings.model_validate({**known, **values})
-            _lead_elsewhere(session, row, before.settings, after, client_number=client_number, now=now)
+            _handle_move(session, row, before.settings, after, client_number=client_number, now=now)
             row.settings, row.secrets = _plain(after), self._encrypted(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
@@ -318,7 +318,7 @@ class Connections:
         )
         self._database.execute(update(ConnectionRow).where(*same).values(client_name=name))
 
-    def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
+    def regenerate_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
         """Generate a new webhook URL and return its token. The old URL stops working at once."""
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
@@ -396,16 +396,16 @@ class Connections:
         return self._vault.encrypt_values(secret, PURPOSE, connection_id)
 
     def _from_row(self, row: ConnectionRow) -> Connection:
-        return made_of(Connection, row, settings=self._settings(row), unreadable=False)
+        return build_from(Connection, row, settings=self._settings(row), unreadable=False)
 
-    def _shown(self, row: ConnectionRow) -> Connection:
+    def _read_even_unreadable(self, row: ConnectionRow) -> Connection:
         try:
             return self._from_row(row)
         except InvalidToken:
             log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - expected, so no traceback
         hidden = ConnectionSettings.model_validate({**row.settings, **dict.fromkeys(SECRET_FIELDS, "hidden")})
         settings = hidden.model_copy(update=dict.fromkeys(SECRET_FIELDS, SecretStr("")))
-        return made_of(Connection, row, settings=settings, unreadable=True)
+        return build_from(Connection, row, settings=settings, unreadable=True)
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
         """Decrypt the settings, cached until they change, because they are read for every batch."""
@@ -468,7 +468,7 @@ def _taken(error: IntegrityError) -> SettingRefusedError | None:
     return ClientTakenError() if ONE_CLIENT in str(error.orig) else None
 
 
-def _lead_elsewhere(
+def _handle_move(
     session: Session,
     row: ConnectionRow,
     before: ConnectionSettings,
@@ -482,7 +482,7 @@ def _lead_elsewhere(
     If the client of the new login is unknown, the next login saves it.
     """
     known = None not in (client_number, row.client_number)
-    setting = leads_elsewhere(before, after, same_client=client_number == row.client_number if known else None)
+    setting = moving_setting(before, after, same_client=client_number == row.client_number if known else None)
     if setting is None:
         row.client_number = client_number or row.client_number
         return

@@ -22,7 +22,7 @@ Booking = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(/\w{1,10})?$")]
 WHOLE_NUMBERS = frozenset({"DepartmentId", "TypeId"})
 """Fields of a project that accept a client id only if it is a whole number."""
 
-PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
+REENTERED_SECRETS: Mapping[str, tuple[Collection[str], Message]] = {
     "moment_api_key": (
         {"moment_company"},
         msg("Enter the key again: the new company id may belong to another company."),
@@ -34,7 +34,7 @@ PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
 }
 """Each secret with the settings that decide whose data it opens, and why it must be entered again with them."""
 
-LOGIN_FIELDS = frozenset(PROOFS).union(*(names for names, _ in PROOFS.values()))
+LOGIN_FIELDS = frozenset(REENTERED_SECRETS).union(*(names for names, _ in REENTERED_SECRETS.values()))
 """The settings for logging in to both systems."""
 
 MAX_ERROR_EMAILS = 20
@@ -235,13 +235,13 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
     return found
 
 
-def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
+def secrets_to_reenter(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
     """Return the secrets that must be entered again because these changes may open another company's data."""
-    return {secret: why for secret, why in _needed(before, changes).items() if secret not in changes}
+    return {secret: why for secret, why in _affected_secrets(before, changes).items() if secret not in changes}
 
 
-def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
-    return bool(_needed(before, changes))
+def may_open_other_data(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
+    return bool(_affected_secrets(before, changes))
 
 
 def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object]) -> Sequence[str]:
@@ -252,7 +252,7 @@ def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object])
     return [name for name in names if getattr(after, name) == getattr(before, name)]
 
 
-def leads_elsewhere(
+def moving_setting(
     before: ConnectionSettings, after: ConnectionSettings, *, same_client: bool | None = None
 ) -> str | None:
     """Return the setting by which the changes may lead to another company or client; None if there is none.
@@ -271,6 +271,6 @@ def leads_elsewhere(
     return "username" if renamed and not new_identity else None
 
 
-def _needed(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
+def _affected_secrets(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
     changed = {name for name, value in changes.items() if value != getattr(before, name)}
-    return {secret: why for secret, (names, why) in PROOFS.items() if not changed.isdisjoint(names)}
+    return {secret: why for secret, (names, why) in REENTERED_SECRETS.items() if not changed.isdisjoint(names)}

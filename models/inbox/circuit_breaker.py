@@ -81,12 +81,12 @@ def admit(session: Session, connection_id: int, *, now: datetime) -> Admission:
     return Admission.PROBE if row.breaker_open_until else Admission.ALL
 
 
-def half_open(now: datetime) -> ColumnElement[bool]:
+def is_half_open(now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition that a connection's next job probes its breaker."""
     return and_(ConnectionRow.paused_because == "", ConnectionRow.breaker_open_until <= now)
 
 
-def probes(now: datetime) -> ColumnElement[bool]:
+def may_probe(now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition for jobs that may probe a half-open connection: due, or delayed by the outage.
 
     A job that has probed since the open period ended waits until it is due. A job with an unknown outcome waits
@@ -161,7 +161,7 @@ def record_poll_success(
             _record_recovery(session, row, now=now)
 
 
-def delayed(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
+def is_delayed(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition for jobs that were delayed by an outage that is now over."""
     return and_(SyncJobRow.connection_id == connection_id, concerns(JobEvent.RECOVERED), SyncJobRow.due_at > now)
 
@@ -192,7 +192,7 @@ def end_open_period(database: Database, connection_ids: Collection[int], *, now:
             row.breaker_open_until = now
 
 
-def open_for(failures: int, *, jitter: float) -> timedelta:
+def open_duration(failures: int, *, jitter: float) -> timedelta:
     """Return how long the breaker opens: zero below the threshold, then growing, minus up to a quarter."""
     if failures < FAILURE_THRESHOLD:
         return timedelta()
@@ -244,7 +244,7 @@ def _record_failure(
     if not problem.held_back or row.consecutive_failures < FAILURE_THRESHOLD:
         row.consecutive_failures += 1
     row.outage_since = since = row.outage_since or now
-    wait = max(open_for(row.consecutive_failures, jitter=jitter), problem.retry_after or timedelta())
+    wait = max(open_duration(row.consecutive_failures, jitter=jitter), problem.retry_after or timedelta())
     row.breaker_open_until = now + wait if wait else None
     if limited_until and limited_until > now + wait:
         row.breaker_open_until = limited_until

@@ -42,8 +42,8 @@ def start(database: Database, lane: Lane, *, at: datetime, table: CursorTable = 
     return database.scalar(select(table.position).where(of_lane(table, lane))) or at
 
 
-def set_future_back(database: Database, lane: Lane, *, now: datetime) -> None:
-    """Set back a cursor that a wrong clock has moved into the future: until then, nothing would be polled."""
+def correct_future_position(database: Database, lane: Lane, *, now: datetime) -> None:
+    """Set back a cursor that a wrong clock moved into the future; otherwise nothing would be polled until then."""
     ahead = and_(of_lane(CursorRow, lane), CursorRow.position > now + CLOCK_TOLERANCE)
     database.execute(update(CursorRow).where(ahead).values(position=now - STEP_BACK))
 
@@ -72,15 +72,15 @@ def failures(database: Database, lane: Lane) -> int:
     return database.scalar(select(CursorRow.failures).where(of_lane(CursorRow, lane))) or 0
 
 
-def unanswered_since(database: Database, connection_id: int, types: Collection[EntityType]) -> datetime | None:
+def all_failing_since(database: Database, connection_id: int, types: Collection[EntityType]) -> datetime | None:
     """Return since when (UTC) all polls of these types have failed; None if the last poll of one has succeeded.
 
     Polls that failed because requests were used up do not count.
     """
     failed = func.max(CursorRow.failing_since).filter(CursorRow.failures > 0)
     of_types = and_(CursorRow.connection_id == connection_id, CursorRow.entity_type.in_(types))
-    unanswered = failed > func.coalesce(func.max(CursorRow.polled_at), "-infinity")
-    return database.scalar(select(failed).where(of_types).having(unanswered))
+    all_fail = failed > func.coalesce(func.max(CursorRow.polled_at), "-infinity")
+    return database.scalar(select(failed).where(of_types).having(all_fail))
 
 
 def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool, now: datetime) -> None:
@@ -127,7 +127,7 @@ def take_recovered(database: Database) -> Sequence[int]:
         return sorted(set(session.scalars(taken)))
 
 
-def failing(database: Database, connection_id: int, *, before: datetime) -> Sequence[FailingPoll]:
+def failing_polls(database: Database, connection_id: int, *, before: datetime) -> Sequence[FailingPoll]:
     query = select(CursorRow).where(
         CursorRow.connection_id == connection_id, CursorRow.failing_since < before, _is_synced()
     )

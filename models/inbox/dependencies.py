@@ -35,11 +35,11 @@ DEPENDENCY_IS_UNFINISHED = exists().where(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """A job that has to wait for a record; ``again`` if it has already waited for the same record."""
+    """A job that has to wait for a record; ``repeated`` if it has already waited for the same record."""
 
     job_id: int
     record: Record
-    again: bool
+    repeated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,9 @@ class Dependency:
     message: str
     dismissal_reason: str
 
-    def is_in_vain(self, wait: Wait) -> bool:
+    def has_ended_for(self, wait: Wait) -> bool:
         """Return whether it has ended: dismissed, or attempted during the wait without getting a link."""
-        attempted = self.state is JobState.DONE and wait.again
+        attempted = self.state is JobState.DONE and wait.repeated
         return self.state is JobState.DISMISSED or (attempted and not self.linked)
 
 
@@ -68,16 +68,16 @@ def enqueue_dependencies(
     if not waits:
         return {}
     known = _find(database, connection_id, {wait.record for wait in waits})
-    in_vain: dict[int, Dependency] = {}
+    ended: dict[int, Dependency] = {}
     needed: set[Record] = set()
     for wait in waits:
         dependency = known.get(wait.record)
-        if dependency and dependency.is_in_vain(wait):
-            in_vain[wait.job_id] = dependency
+        if dependency and dependency.has_ended_for(wait):
+            ended[wait.job_id] = dependency
         elif dependency is None or dependency.state is JobState.DONE:
             needed.add(wait.record)
     enqueue(database, connection_id, needed, now=now, as_dependency=True)
-    return in_vain
+    return ended
 
 
 def wake(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
@@ -85,10 +85,12 @@ def wake(database: Database, connection_id: int, records: Collection[Record], *,
 
     Jobs that need attention because such a record had no link continue too.
     """
-    return _awaken(database, connection_id, records, JobEvent.DEPENDENCY_SYNCED, DEPENDENCY_IS_LINKED, now=now)
+    return _apply_to_waiting(
+        database, connection_id, records, JobEvent.DEPENDENCY_SYNCED, DEPENDENCY_IS_LINKED, now=now
+    )
 
 
-def count_from_now(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> None:
+def restart_waits(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> None:
     """Restart the count of how long jobs that wait for these records are unfinished: a person delayed them."""
     if not records:
         return
@@ -111,7 +113,7 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
 
 def end_wait(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
     """Make jobs due that wait for these records, which have ended without a link; return the lanes to dispatch."""
-    return _awaken(database, connection_id, records, JobEvent.DEPENDENCY_GONE, now=now)
+    return _apply_to_waiting(database, connection_id, records, JobEvent.DEPENDENCY_GONE, now=now)
 
 
 def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> set[Lane]:
@@ -153,7 +155,7 @@ def _find(database: Database, connection_id: int, records: Collection[Record]) -
         }
 
 
-def _awaken(
+def _apply_to_waiting(
     database: Database,
     connection_id: int,
     records: Collection[Record],

@@ -23,6 +23,7 @@ _IS_LANE_OF_JOB = and_(
 
 
 def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
+    """Return the SQL condition that a connection syncs an entity type."""
     types = func.coalesce(
         ConnectionRow.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
     )
@@ -34,7 +35,7 @@ def syncs_type(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[boo
 def may_probe(now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition that a job may probe its half-open connection: its type is on and its lane free."""
     leased = exists().where(_IS_LANE_OF_JOB, LaneRow.lease_expires_at > now)
-    return and_(circuit_breaker.probes(now), syncs_type(SyncJobRow.entity_type), ~leased)
+    return and_(circuit_breaker.may_probe(now), syncs_type(SyncJobRow.entity_type), ~leased)
 
 
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
@@ -97,7 +98,7 @@ def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:
         .correlate(ConnectionRow)
         .scalar_subquery()
     )
-    half_open = select(ConnectionRow.id, first).where(circuit_breaker.half_open(now)).order_by(ConnectionRow.id)
+    half_open = select(ConnectionRow.id, first).where(circuit_breaker.is_half_open(now)).order_by(ConnectionRow.id)
     for connection_id, entity_type in session.execute(half_open):
         if entity_type:
             yield Lane(connection_id, EntityType(entity_type))

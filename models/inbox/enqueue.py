@@ -32,6 +32,9 @@ def enqueue(
     ``as_dependency`` means that another record waits for them. ``outcome_unknown`` means that the other system may
     already have them, so that the flow verifies first.
     """
+    in_lock_order = sorted(
+        set(records), key=attrgetter("entity_type", "id")
+    )  # so that transactions do not deadlock
     rows: list[dict[str, Any]] = [
         {
             "connection_id": connection_id,
@@ -39,9 +42,7 @@ def enqueue(
             "record_id": record.id,
             "received_at": now,
         }
-        for record in sorted(
-            set(records), key=attrgetter("entity_type", "id")
-        )  # the common lock order: no deadlocks
+        for record in in_lock_order
     ]
     if not rows:
         return

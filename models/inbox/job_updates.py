@@ -71,7 +71,7 @@ def changed_values(
     at = now if isinstance(now, SQLColumnExpression) else literal(now, SyncJobRow.due_at.type)
     proposed = literal(due_at, SyncJobRow.due_at.type)
 
-    # without an attempt, it is now
+    # PostgreSQL's greatest ignores NULLs: without an attempt, this is now.
     ended = func.greatest(at, SyncJobRow.completed_at + transitions.VERIFICATION_DELAY)
     soon = case((SyncJobRow.outcome_unknown, ended), else_=at)
     due = {

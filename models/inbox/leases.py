@@ -28,12 +28,16 @@ from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import locked
 from models.schema.record_summary import RecordSummary
 from models.schema.search_terms import search_terms
-from models.schema.statements import IS_LINK_OF_JOB, made_of, of_lane
+from models.schema.statements import IS_LINK_OF_JOB, build_from, of_lane
 from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
 
 
 class LeaseLostError(Exception):
     """Another worker has the lane now. Stop, and write nothing."""
+
+
+class JobsRunningError(Exception):
+    """A worker is running jobs of the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class SyncJob:
     alerted: bool = False
     needed_attention: bool = False
     title: str = ""
-    on_its_way_since: datetime | None = None
+    processable_since: datetime | None = None
     attempted_at: datetime | None = None
     dependency: Record | None = None
     sent_as: str = ""
@@ -155,6 +159,13 @@ def has_synced(database: Database, connection_id: int, *, since: datetime) -> bo
     return database.scalar(select(LaneRow.synced_at).where(synced).limit(1)) is not None
 
 
+def expect_idle(session: Session, connection_id: int, *, now: datetime) -> None:
+    """Raise JobsRunningError if a worker is running jobs of the connection."""
+    leased = LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now
+    if session.scalar(select(LaneRow.entity_type).where(*leased).limit(1)):
+        raise JobsRunningError("A worker is processing some of its records. Try again in a few minutes.")
+
+
 def save_sending(database: Database, job_ids: Sequence[int], *, sent_as: str, sent_vat: str) -> None:
     """Save how jobs are about to be sent, so that a later verification looks in the right place."""
     jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_(job_ids)))
@@ -170,15 +181,15 @@ def complete(
     jitter: float = 0,
     seen: datetime | None = None,
 ) -> set[Lane]:
-    """Save the results of the jobs, one for each, return the lane, and wake the jobs that depend on these records.
+    """Save the results of the jobs, one for each, release the lane, and wake the jobs that depend on the records.
 
     Jobs, attempts, alerts, circuit breaker and pause are written in one transaction. If the lease was lost,
     nothing is written and :class:`LeaseLostError` is raised. A job whose record was received meanwhile is due
     again.
 
     ``seen`` is the ``updated_at`` of the settings that the jobs ran with: if the settings were saved since, the
-    connection is not paused. ``jitter``, from 0 up to 1, varies how long the circuit breaker stays open.
-    Return the lanes that have work now.
+    connection is not paused. ``jitter``, from 0 up to 1, varies how long the circuit breaker stays open. Return
+    the lanes that have work now.
     """
     now, lane = clock(), lease.lane
     with database.transaction() as session:
@@ -231,7 +242,7 @@ def _release_delayed(session: Session, lease: Lease, *, now: datetime) -> None:
     The lease's own jobs are locked in the same statement: if jobs were locked in two steps, two transactions could
     deadlock.
     """
-    delayed = circuit_breaker.delayed(lease.lane.connection_id, now=now)
+    delayed = circuit_breaker.is_delayed(lease.lane.connection_id, now=now)
     own = SyncJobRow.id.in_([job.id for job in lease.jobs])
     ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, delayed)))).all()
     session.execute(update_by(JobEvent.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), delayed))
@@ -247,7 +258,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
     for result in results:
         if result.job_id in rows:
             row, number = rows[result.job_id]
-            begun = _on_its_way_since(row)
+            begun = _processable_since(row)
             types = _event_types(row, result)
             _complete_one(session, row, result, number, now=now)
             events += [OutgoingEvent(each, job_data(row, revision=row.leased_revision)) for each in types]
@@ -281,7 +292,7 @@ def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *,
     done = {records[result.job_id]: result.outcome for result in results if result.is_success}
     skipped = [record for record, outcome in done.items() if outcome is Outcome.SKIPPED]
     decided = {job.record for job in lease.jobs if job.needed_attention}
-    dependencies.count_from_now(database, connection_id, decided & done.keys(), now=now)
+    dependencies.restart_waits(database, connection_id, decided & done.keys(), now=now)
     woken = dependencies.wake(database, connection_id, done.keys(), now=now)
     woken |= dependencies.end_wait(database, connection_id, skipped, now=now)
     waiting = (each for each in results if each.event is JobEvent.DEPENDENCY_PENDING)
@@ -387,14 +398,14 @@ def _begun_at(row: SyncJobRow) -> datetime:
     return max(row.received_at, row.unfinished_since)
 
 
-def _on_its_way_since(row: SyncJobRow) -> datetime:
+def _processable_since(row: SyncJobRow) -> datetime:
     """Return the time from which the job could be processed, not counting any wait for a person."""
     return max(row.received_at, row.unfinished_since or row.received_at)
 
 
 def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
     """Return whether an attempt changed nothing and found the same as the previous one."""
-    if result.summary not in (None, made_of(RecordSummary, row)):
+    if result.summary not in (None, build_from(RecordSummary, row)):
         return False
     if result.outcome is Outcome.UNCHANGED:
         return True
@@ -446,7 +457,7 @@ def _job(row: SyncJobRow) -> SyncJob:
         alerted=row.alerted,
         needed_attention=row.needs_attention_since is not None,
         title=row.title,
-        on_its_way_since=_on_its_way_since(row),
+        processable_since=_processable_since(row),
         attempted_at=row.completed_at,
         dependency=dependency_of(row),
         sent_as=row.sent_as or "",

@@ -36,7 +36,7 @@ from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.inbox.leases import LeaseLostError
 from models.schema.audit_entries import add_entry
-from models.schema.statements import job_of, link_of, made_of, of_lane
+from models.schema.statements import build_from, job_of, link_of, of_lane
 from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 _COLUMNS = LinkRow.metadata.tables["links"].c
@@ -75,7 +75,7 @@ class Origin:
     client_number: int | None
 
 
-class LedElsewhereError(LeaseLostError):
+class ConnectionMovedError(LeaseLostError):
     """The connection is for another company or client now, because a lease expired unnoticed."""
 
 
@@ -104,7 +104,7 @@ def find(database: Database, connection_id: int, record: Record) -> Link | None:
 def find_many(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, Link]:
     query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint, LinkRow.replaced_number)
     rows = database.rows(query.where(of_lane(LinkRow, lane), LinkRow.moment_id.in_(moment_ids)))
-    return {row.moment_id: made_of(Link, row) for row in rows}
+    return {row.moment_id: build_from(Link, row) for row in rows}
 
 
 def find_by_prefix(
@@ -118,18 +118,18 @@ def find_by_prefix(
     return {remote_id: (moment_id, Link(remote_id, fingerprint)) for moment_id, remote_id, fingerprint in rows}
 
 
-def moment_id(database: Database, connection_id: int, entity_type: EntityType, remote_id: str) -> str | None:
+def find_moment_id(database: Database, connection_id: int, entity_type: EntityType, remote_id: str) -> str | None:
     lane = Lane(connection_id, entity_type)
     return database.scalar(select(LinkRow.moment_id).where(of_lane(LinkRow, lane), LinkRow.remote_id == remote_id))
 
 
-def latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
+def find_latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
     query = select(LinkRow.moment_id).where(of_lane(LinkRow, Lane(connection_id, entity_type)))
     moment_id = database.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
     return None if moment_id is None else Record(entity_type, moment_id)
 
 
-def references(database: Database, records: Sequence[tuple[int, Record]]) -> Sequence[RecordReferences]:
+def find_references(database: Database, records: Sequence[tuple[int, Record]]) -> Sequence[RecordReferences]:
     """Return the ids of records in both systems, if linked; each record is given with its connection's id."""
     ids = sorted({connection_id for connection_id, _ in records})
     companies = {row[0]: row[1] for row in database.rows(_COMPANIES, {"ids": ids})}
@@ -151,78 +151,41 @@ def references(database: Database, records: Sequence[tuple[int, Record]]) -> Seq
     ]
 
 
-def _links_of_records() -> CompoundSelect[*tuple[Any, ...]]:
-    """Return the query of the links of many records, which both of its parts find by an index.
+def save(
+    database: Database,
+    connection_id: int,
+    record: Record,
+    link: Link,
+    *,
+    now: datetime,
+    origin: Origin | None = None,
+) -> None:
+    """Link a Moment record or update its link; ``origin`` is where its number was read.
 
-    The expenses of a voucher have its id, a slash and more as their remote ids, which are compared byte by byte.
+    It is one statement and thus one round trip, because each record of a batch is linked by itself. Raises
+    ConnectionMovedError or LinkTakenError.
     """
-    names: dict[str, ARRAY[Any]] = {
-        "connection_ids": ARRAY(Integer),
-        "entity_types": ARRAY(Text),
-        "record_ids": ARRAY(Text),
-    }
-    records = (
-        func.unnest(*(bindparam(name, type_=type_) for name, type_ in names.items()))
-        .table_valued("connection_id", "entity_type", "record_id", with_ordinality="position")
-        .render_derived("records")
-    )
-    columns = records.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
-    same_lane = and_(
-        LinkRow.connection_id == records.c.connection_id, LinkRow.entity_type == records.c.entity_type
-    )
-    expense = records.c.entity_type == EntityType.EXPENSE
-    slash, after_slash = (records.c.record_id.concat(each) for each in "/0")
-    of_record = and_(same_lane, ~expense, LinkRow.moment_id == records.c.record_id)
-    of_voucher = and_(same_lane, expense, LinkRow.remote_id >= slash, LinkRow.remote_id < after_slash)
-    parts = (select(*columns).select_from(records).join(LinkRow, each) for each in (of_record, of_voucher))
-    return union_all(*parts).order_by("id")
-
-
-_LINKS_OF_RECORDS = _links_of_records()
-_COMPANIES = select(ConnectionRow.id, ConnectionRow.settings["moment_company"].astext).where(
-    ConnectionRow.id == any_(bindparam("ids", type_=ARRAY(Integer)))
-)
-
-
-def _is_expense(record: Record) -> bool:
-    return record.entity_type is EntityType.EXPENSE
-
-
-@contextmanager
-def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Session]:
-    """Open a transaction in which the connection cannot be moved to another company or client.
-
-    Raises :class:`LedElsewhereError` if it has been moved since data was read at this origin.
-    """
-    with database.transaction() as session:
-        _refuse_elsewhere(session, origin)
-        yield session
-
-
-def _refuse_elsewhere(session: Session, origin: Origin) -> None:
-    if session.scalar(_at_origin(origin, ConnectionRow.id)) is None:
-        raise _led_elsewhere_error(origin)
-
-
-def _at_origin(origin: Origin, *values: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
-    """Select values if the connection is still for this company and client, and lock it until the end."""
-    names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in origin.settings}
-    still = [names[name] == value for name, value in origin.settings.items()]
-    if origin.client_number is not None:
-        still.append(ConnectionRow.client_number == origin.client_number)
-    here = select(*values).where(ConnectionRow.id == origin.connection_id, *still)
-    return here.with_for_update(read=True, of=ConnectionRow)
-
-
-def _led_elsewhere_error(origin: Origin) -> LedElsewhereError:
-    return LedElsewhereError(f"Connection {origin.connection_id} is for another company or client than before.")
+    values = {**asdict(link), "updated_at": now}
+    key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
+    row = {**key, **values}
+    rows = insert(LinkRow).values(row)
+    if origin:
+        here = _at_origin(origin, *(literal(value, _COLUMNS[name].type) for name, value in row.items()))
+        rows = insert(LinkRow).from_select(list(row), here)
+    made = rows.on_conflict_do_update(index_elements=list(key), set_=values)
+    try:
+        saved = database.scalar(made.returning(LinkRow.id))
+    except IntegrityError as error:
+        raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error
+    if saved is None and origin:
+        raise _moved_error(origin)
 
 
 def remove(session: Session, connection_id: int, record: Record) -> None:
     session.execute(delete(LinkRow).where(link_of(connection_id, record)))
 
 
-def release(  # noqa: PLR0913 - keyword-only
+def remove_with_reason(  # noqa: PLR0913 - keyword-only
     session: Session,
     connection_id: int,
     record: Record,
@@ -270,12 +233,12 @@ def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
     return len(session.scalars(deleted).all())
 
 
-def former(database: Database, connection_id: int, record: Record) -> str | None:
+def find_former(database: Database, connection_id: int, record: Record) -> str | None:
     query = select(FormerLinkRow.remote_id).where(_is_former_link_of(connection_id, record))
     return database.scalar(query.limit(1))
 
 
-def find_former(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, str]:
+def find_many_former(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, str]:
     """Return what records were linked to before links were set aside; not for expenses."""
     of = and_(FormerLinkRow.connection_id == lane.connection_id, FormerLinkRow.entity_type == lane.entity_type)
     query = select(FormerLinkRow.moment_id, FormerLinkRow.remote_id)
@@ -288,7 +251,7 @@ def delete_former(session: Session, connection_id: int, record: Record) -> None:
     session.execute(delete(FormerLinkRow).where(_is_former_link_of(connection_id, record)))
 
 
-def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
+def restore_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
     """Restore a record's former link, because a person confirms that it is the same.
 
     In the same company in Moment, the fingerprint is restored too, for example that a person deleted the expense.
@@ -308,6 +271,36 @@ def resume_former(session: Session, connection_id: int, record: Record, *, now: 
     delete_former(session, connection_id, record)
 
 
+@contextmanager
+def transaction_at_origin(database: Database, origin: Origin) -> Iterator[Session]:
+    """Open a transaction in which the connection cannot be moved to another company or client.
+
+    Raises :class:`ConnectionMovedError` if it has been moved since data was read at this origin.
+    """
+    with database.transaction() as session:
+        _refuse_if_moved(session, origin)
+        yield session
+
+
+def _refuse_if_moved(session: Session, origin: Origin) -> None:
+    if session.scalar(_at_origin(origin, ConnectionRow.id)) is None:
+        raise _moved_error(origin)
+
+
+def _at_origin(origin: Origin, *values: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
+    """Select values if the connection is still for this company and client, and lock it until the end."""
+    names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in origin.settings}
+    still = [names[name] == value for name, value in origin.settings.items()]
+    if origin.client_number is not None:
+        still.append(ConnectionRow.client_number == origin.client_number)
+    here = select(*values).where(ConnectionRow.id == origin.connection_id, *still)
+    return here.with_for_update(read=True, of=ConnectionRow)
+
+
+def _moved_error(origin: Origin) -> ConnectionMovedError:
+    return ConnectionMovedError(f"Connection {origin.connection_id} is for another company or client than before.")
+
+
 def _company_of(connection_id: int) -> ScalarSelect[str]:
     company = ConnectionRow.settings["moment_company"].astext
     return select(company).where(ConnectionRow.id == connection_id).scalar_subquery()
@@ -320,31 +313,38 @@ def _is_former_link_of(connection_id: int, record: Record) -> ColumnElement[bool
     return and_(FormerLinkRow.connection_id == connection_id, FormerLinkRow.entity_type == record.entity_type, own)
 
 
-def save(
-    database: Database,
-    connection_id: int,
-    record: Record,
-    link: Link,
-    *,
-    now: datetime,
-    origin: Origin | None = None,
-) -> None:
-    """Link a Moment record or update its link; ``origin`` is where its number was read.
+def _is_expense(record: Record) -> bool:
+    return record.entity_type is EntityType.EXPENSE
 
-    It is one statement and thus one round trip, because each record of a batch is linked by itself. Raises
-    LedElsewhereError or LinkTakenError.
+
+def _links_of_records() -> CompoundSelect[*tuple[Any, ...]]:
+    """Return the query of the links of many records, which both of its parts find by an index.
+
+    The expenses of a voucher have its id, a slash and more as their remote ids, which are compared byte by byte.
     """
-    values = {**asdict(link), "updated_at": now}
-    key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
-    row = {**key, **values}
-    rows = insert(LinkRow).values(row)
-    if origin:
-        here = _at_origin(origin, *(literal(value, _COLUMNS[name].type) for name, value in row.items()))
-        rows = insert(LinkRow).from_select(list(row), here)
-    made = rows.on_conflict_do_update(index_elements=list(key), set_=values)
-    try:
-        saved = database.scalar(made.returning(LinkRow.id))
-    except IntegrityError as error:
-        raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error
-    if saved is None and origin:
-        raise _led_elsewhere_error(origin)
+    names: dict[str, ARRAY[Any]] = {
+        "connection_ids": ARRAY(Integer),
+        "entity_types": ARRAY(Text),
+        "record_ids": ARRAY(Text),
+    }
+    records = (
+        func.unnest(*(bindparam(name, type_=type_) for name, type_ in names.items()))
+        .table_valued("connection_id", "entity_type", "record_id", with_ordinality="position")
+        .render_derived("records")
+    )
+    columns = records.c.position, LinkRow.id, LinkRow.moment_id, LinkRow.remote_id
+    same_lane = and_(
+        LinkRow.connection_id == records.c.connection_id, LinkRow.entity_type == records.c.entity_type
+    )
+    expense = records.c.entity_type == EntityType.EXPENSE
+    slash, after_slash = (records.c.record_id.concat(each) for each in "/0")
+    of_record = and_(same_lane, ~expense, LinkRow.moment_id == records.c.record_id)
+    of_voucher = and_(same_lane, expense, LinkRow.remote_id >= slash, LinkRow.remote_id < after_slash)
+    parts = (select(*columns).select_from(records).join(LinkRow, each) for each in (of_record, of_voucher))
+    return union_all(*parts).order_by("id")
+
+
+_LINKS_OF_RECORDS = _links_of_records()
+_COMPANIES = select(ConnectionRow.id, ConnectionRow.settings["moment_company"].astext).where(
+    ConnectionRow.id == any_(bindparam("ids", type_=ARRAY(Integer)))
+)

@@ -38,7 +38,7 @@ class ModifiedRecord:
     at: datetime | None = None
 
 
-def missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> Sequence[ModifiedRecord]:
+def find_missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> Sequence[ModifiedRecord]:
     """Return the listed records of a lane that were not received since they were modified."""
     jobs = and_(of_lane(SyncJobRow, lane), SyncJobRow.record_id.in_([each.id for each in listed]))
     received = dict(database.rows(select(SyncJobRow.record_id, SyncJobRow.received_at).where(jobs)))

@@ -62,7 +62,7 @@ def ask(
     session.execute(upsert(MatchQuestionRow, {"job_id": job_id}, question))
 
 
-def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
+def open_candidates(database: Database, job_id: int) -> Sequence[Candidate]:
     """Return the candidates of a job's question; none if it has been answered."""
     query = select(MatchQuestionRow.candidates).where(MatchQuestionRow.job_id == job_id)
     candidates = database.scalar(query.where(MatchQuestionRow.answer.is_(None)))
@@ -74,7 +74,7 @@ def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
     return {job_id: answer for job_id, answer in database.rows(query) if answer}
 
 
-def undone(database: Database, job_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
+def undone_numbers(database: Database, job_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
     """Return, by job id, the numbers in 24SevenOffice that were chosen and then undone."""
     query = select(MatchQuestionRow.job_id, MatchQuestionRow.undone).where(MatchQuestionRow.job_id.in_(job_ids))
     return {job_id: frozenset(map(int, numbers)) for job_id, numbers in database.rows(query) if numbers}

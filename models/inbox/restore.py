@@ -70,9 +70,8 @@ def mark_restored(
     """Save that the database, or only the data of some connections, was restored from a backup.
 
     After a restore of the whole database, all users are signed out, all API tokens are revoked, all receivers are
-    disabled and ids are skipped. The sources are polled
-    from ``since`` (UTC), by default from the backup's position. Return how many jobs that were not done in the
-    backup will be verified before they are sent.
+    disabled and ids are skipped. The sources are polled from ``since`` (UTC), by default from the backup's
+    position. Return how many jobs that were not done in the backup will be verified before they are sent.
     """
     with database.transaction() as session:
         is_restored = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()

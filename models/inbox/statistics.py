@@ -44,7 +44,10 @@ RETENTION = {Granularity.HOUR: timedelta(days=7), Granularity.DAY: timedelta(day
 def count_attempts(
     session: Session, connection_id: int, ended: Sequence[tuple[Outcome, timedelta]], *, now: datetime
 ) -> None:
-    """Count attempts by outcome and time since the event. Call it last in a transaction: other lanes wait."""
+    """Count attempts by outcome and time since the event.
+
+    Call it last in a transaction, because other lanes wait for it.
+    """
     if not ended:
         return
     counts = Counter(outcome for outcome, _ in ended)
@@ -57,11 +60,11 @@ def count_attempts(
 
 
 def _upsert() -> Insert:
-    new_job_values = insert(STATISTICS)
-    sums = {name: STATISTICS.c[name] + new_job_values.excluded[name] for name in (*Outcome, "total_seconds")}
-    longest = func.greatest(STATISTICS.c.max_seconds, new_job_values.excluded.max_seconds)
+    insertion = insert(STATISTICS)
+    sums = {name: STATISTICS.c[name] + insertion.excluded[name] for name in (*Outcome, "total_seconds")}
+    longest = func.greatest(STATISTICS.c.max_seconds, insertion.excluded.max_seconds)
     key = ["connection_id", "granularity", "starts_at"]
-    return new_job_values.on_conflict_do_update(index_elements=key, set_={**sums, "max_seconds": longest})
+    return insertion.on_conflict_do_update(index_elements=key, set_={**sums, "max_seconds": longest})
 
 
 _UPSERT = _upsert()

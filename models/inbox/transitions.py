@@ -14,9 +14,9 @@ from enum import Enum, StrEnum, auto
 from models.enums import PENDING, JobState, Record
 
 VERIFICATION_DELAY = timedelta(seconds=60)
-"""How long after an attempt an unknown outcome is verified: its call may still be running.
+"""How long after an attempt its unknown outcome is verified, because the call may still be running.
 
-With the time-out of a minute, it is longer than 24SevenOffice lets a call run (assumption S25).
+Together with the timeout of a minute, it is longer than 24SevenOffice lets a call run (assumption S25).
 """
 
 
@@ -327,8 +327,8 @@ def _count(effect: CounterEffect, before: int) -> int:
 
 
 def _due(due: Due, before: JobSnapshot, occurrence: Occurrence) -> datetime | None:
-    at_work = before.outcome_unknown and before.attempted_at
-    soon = max(occurrence.now, at_work + VERIFICATION_DELAY) if at_work else occurrence.now
+    last_call = before.outcome_unknown and before.attempted_at
+    soon = max(occurrence.now, last_call + VERIFICATION_DELAY) if last_call else occurrence.now
     return {
         Due.KEEP: before.due_at,
         Due.NEVER: None,

@@ -23,7 +23,7 @@ from models.receivers.outbox import DeliveryProblem, DeliveryState, DisabledBeca
 from models.receivers.repository import disable, fail_unsubscribed, host_of, is_subscribed
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.user_tables import UserRow
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -149,7 +149,7 @@ def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) 
     query = _events(EventDeliveryRow.id).where(exists().where(leased))
     query = query.where(EventDeliveryRow.receiver_id == lease.receiver_id, EventDeliveryRow.due_at <= now)
     rows = database.rows(query.order_by(EventDeliveryRow.due_at, EventDeliveryRow.id).limit(limit))
-    return [made_of(Delivery, row, type=EventType(row.type)) for row in rows]
+    return [build_from(Delivery, row, type=EventType(row.type)) for row in rows]
 
 
 def complete(
@@ -228,7 +228,7 @@ def log_page(
     def fetch(key: Key | None, limit: int) -> Sequence[DeliveryView]:
         rows = database.rows(following(query, (EventDeliveryRow.id,), key=key).limit(limit))
         return [
-            made_of(
+            build_from(
                 DeliveryView,
                 row,
                 type=EventType(row.type),

@@ -18,13 +18,13 @@ from i18n.messages import Message, msg
 from models.connections.vault import Vault
 from models.database import Database
 from models.enums import Scope
+from models.invalid_input import InvalidInputError, gather_errors, raise_errors
 from models.receivers import outbox
 from models.receivers.outbox import EVENT_TYPES, DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
-from models.schema.statements import made_of
-from models.users.passwords import InvalidInputError, gather, refuse
+from models.schema.statements import build_from
 from models.users.proofs import expect_session
 
 PURPOSE, FORMER_PURPOSE = "event_receivers.secret", "event_receivers.former_secret"
@@ -219,13 +219,13 @@ class Receivers:
 
     def _set(self, row: EventReceiverRow, url: str, event_types: Collection[EventType], scope: Scope) -> None:
         errors: dict[str, str] = {}
-        with gather(errors):
+        with gather_errors(errors):
             row.url = self._checked(url.strip())
         if not event_types:
             errors["event_types"] = msg("Choose at least one event.")
         if scope.connections == frozenset():
             errors["connections"] = msg("Choose at least one connection, or all.")
-        refuse(errors)
+        raise_errors(errors)
         row.event_types = [each for each in EVENT_TYPES if each in event_types]
         row.everywhere = scope.connections is None
 
@@ -328,7 +328,7 @@ def _list_connections(session: Session, receiver_id: int, scope: Scope) -> None:
 def _receiver(row: EventReceiverRow, scope: Scope) -> Receiver:
     types = [EventType(each) for each in row.event_types]
     because = DisabledBecause(row.disabled_because) if row.disabled_because else None
-    return made_of(Receiver, row, event_types=types, scope=scope, disabled_because=because)
+    return build_from(Receiver, row, event_types=types, scope=scope, disabled_because=because)
 
 
 def _audit(session: Session, row: EventReceiverRow, what: Message, *, actor: str, now: datetime) -> None:

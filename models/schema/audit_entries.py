@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.schema.tables import AuditRow
 
-KEPT_AT_LEAST = timedelta(days=30)
+MIN_RETENTION = timedelta(days=30)
 """The minimum age, by PostgreSQL's clock, at which retention may delete an entry."""
 
 log = structlog.get_logger()

@@ -20,7 +20,7 @@ class DataClass(Protocol):
 D = TypeVar("D", bound=DataClass)
 
 
-def made_of(cls: type[D], row: object, **others: object) -> D:
+def build_from(cls: type[D], row: object, **others: object) -> D:
     """Make a data class from a row: each field from the column with its name, except the given ``others``."""
     names = [name for name in _names(cls) if name not in others]
     if isinstance(row, Row):  # its attributes are slow

@@ -16,7 +16,7 @@ from models.connections.vault import Vault
 from models.database import Database
 from models.schema.user_tables import IdempotencyKeyRow
 
-KEPT_FOR = timedelta(hours=24)
+RESPONSE_RETENTION = timedelta(hours=24)
 """How long the response to a request is kept and returned to repetitions."""
 
 MAX_KEYS = 10_000
@@ -72,7 +72,7 @@ class IdempotencyKeys:
         row, same_key = IdempotencyKeyRow, self._of(request)
         values = {"fingerprint": request.fingerprint, "started_at": now, "response": None}
         insertion = insert(row).values(token_id=request.token_id, key=request.key, **values)
-        old = (row.started_at <= now - KEPT_FOR) | (
+        old = (row.started_at <= now - RESPONSE_RETENTION) | (
             row.response.is_(None) & (row.started_at <= now - ABANDONED_AFTER)
         )
         upsert = insertion.on_conflict_do_update(index_elements=["token_id", "key"], set_=values, where=old)
@@ -103,7 +103,9 @@ class IdempotencyKeys:
         self._database.execute(delete(IdempotencyKeyRow).where(*self._of(request)))
 
     def delete_old(self, *, now: datetime) -> None:
-        self._database.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.started_at <= now - KEPT_FOR))
+        self._database.execute(
+            delete(IdempotencyKeyRow).where(IdempotencyKeyRow.started_at <= now - RESPONSE_RETENTION)
+        )
 
     def delete_of_connection(self, connection_id: int) -> None:
         """Delete the responses about an erased connection. Undecryptable responses are deleted after a day."""

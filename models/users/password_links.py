@@ -105,7 +105,7 @@ def send_link(
         users.add_audit_entry(session, what, actor=actor, now=now)
 
 
-def unsent(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
+def unsent_links(database: Database, *, now: datetime) -> Sequence[LinkToSend]:
     link = PasswordLinkRow
     query = (
         select(UserRow.id, UserRow.email, UserRow.language, link.invites, link.expires_at)
@@ -136,7 +136,7 @@ def make_token(database: Database, user_id: int) -> str | None:
     return token
 
 
-def unmake_token(database: Database, user_id: int, token: str) -> None:
+def delete_token(database: Database, user_id: int, token: str) -> None:
     """Delete the token of a link whose mail could not be sent, so that it gets another one."""
     with database.transaction() as session:
         row = session.get(PasswordLinkRow, user_id, with_for_update=True)

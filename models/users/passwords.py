@@ -8,7 +8,7 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -18,15 +18,16 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from i18n.messages import msg
+from models.invalid_input import InvalidInputError
 
 MIN_LENGTH, MAX_LENGTH = 15, 200
 """The length of a password, in characters; all characters are allowed."""
 
 MIN_GUESSES = 10**8
-"""The guesses that an attacker must need who starts with common passwords and data about the user."""
+"""The guesses that a password must withstand, which begin with common passwords and data about the user."""
 
 JUDGED_LENGTH = 20
-"""The first characters of a password, whose strength is estimated; with more, a hostile one would take seconds."""
+"""How many characters of a password are judged; judging a long hostile one would take seconds."""
 
 OWN_WORDS = ("moment", "24sevenoffice")
 
@@ -54,28 +55,6 @@ _threads = ThreadPoolExecutor(HASHING_THREADS, "passwords", _lower_priority)
 
 class TooManyPasswordsError(Exception):
     """Too many passwords are being hashed; nothing was checked or changed."""
-
-
-class InvalidInputError(ValueError):
-    """The input is invalid; ``errors`` says why, by field."""
-
-    def __init__(self, **errors: str) -> None:
-        super().__init__(" ".join(errors.values()))
-        self.errors = errors
-
-
-@contextmanager
-def gather(errors: dict[str, str]) -> Iterator[None]:
-    """Collect the errors raised in the block, so that a person sees all of them at once."""
-    try:
-        yield
-    except InvalidInputError as error:
-        errors |= error.errors
-
-
-def refuse(errors: Mapping[str, str]) -> None:
-    if errors:
-        raise InvalidInputError(**errors)
 
 
 def hash_new(password: str, *, email: str) -> str:

@@ -29,7 +29,7 @@ class OutdatedProofError(Exception):
     """The proof is no longer valid; nothing was changed."""
 
 
-def expect(session: Session, proof: Proof) -> UserRow:
+def expect_proof(session: Session, proof: Proof) -> UserRow:
     """Check a proof, and lock its user so that the proof stays valid until the transaction ends.
 
     Raises OutdatedProofError.

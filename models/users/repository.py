@@ -15,13 +15,12 @@ from i18n.catalog import Language
 from i18n.messages import msg
 from models.database import Database
 from models.enums import Role, Scope
+from models.invalid_input import InvalidInputError, gather_errors, raise_errors
 from models.schema.audit_entries import add_entry
 from models.schema.tables import ConnectionRow
 from models.schema.user_tables import GrantRow, PasswordLinkRow, SessionRow, UserRow
 from models.users import passwords
-from models.users.passwords import InvalidInputError, gather, refuse
-from models.users.proofs import Proof, expect_session
-from models.users.proofs import expect as expect_proof
+from models.users.proofs import Proof, expect_proof, expect_session
 
 ROLES = {Role.VIEWER: msg("viewer"), Role.OPERATOR: msg("operator"), Role.ADMINISTRATOR: msg("administrator")}
 
@@ -116,18 +115,18 @@ def add(  # noqa: PLR0913 - mostly keyword-only
         password_is_temporary=password is not None,
         created_at=now,
     )
-    with gather(errors):
+    with gather_errors(errors):
         row.email = _address(email)
-    with gather(errors):
+    with gather_errors(errors):
         row.password_hash = None if password is None else passwords.hash_new(password, email=row.email or email)
     try:
         with database.transaction() as session:
             expect_session(session, session_id)
             if session.scalar(select(UserRow.id).where(UserRow.email == row.email)):
                 errors["email"] = EMAIL_TAKEN
-            with gather(errors):
+            with gather_errors(errors):
                 known = _known(session, rights.scope)
-            refuse(errors)
+            raise_errors(errors)
             session.add(row)
             session.flush()
             session.add_all(GrantRow(user_id=row.id, connection_id=each) for each in known)
@@ -187,12 +186,12 @@ def update(
         expect_session(session, session_id)
         row.role, row.everywhere = rights.role, rights.scope.connections is None
         session.execute(delete(GrantRow).where(GrantRow.user_id == user_id))
-        with gather(errors):
+        with gather_errors(errors):
             known = _known(session, rights.scope)
             session.add_all(GrantRow(user_id=user_id, connection_id=each) for each in known)
-        with gather(errors) if errors else nullcontext():
+        with gather_errors(errors) if errors else nullcontext():
             _expect_administrator(session)
-        refuse(errors)
+        raise_errors(errors)
         what = msg("Changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
         add_audit_entry(session, what, actor=actor, now=now)
 

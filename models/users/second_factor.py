@@ -19,7 +19,7 @@ from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.user_tables import RecoveryCodeRow, UserRow
 from models.users import account_alerts
 from models.users import repository as users
-from models.users.proofs import OutdatedProofError, Proof, expect, expect_session
+from models.users.proofs import OutdatedProofError, Proof, expect_proof, expect_session
 from models.users.repository import User
 
 ISSUER = "Moment - 24SevenOffice"
@@ -71,7 +71,7 @@ def set_up(  # noqa: PLR0913 - what the app shows, and the session
     """
     period = _period(_open(vault, user.id, offered), code, now)
     with database.transaction() as session:
-        row = expect(session, Proof(user.id, session_id=session_id))
+        row = expect_proof(session, Proof(user.id, session_id=session_id))
         if row.factor_secret is not None:
             raise WrongCodeError
         row.factor_secret, row.factor_used, row.wrong_codes = offered, period, 0
@@ -81,7 +81,7 @@ def set_up(  # noqa: PLR0913 - what the app shows, and the session
         return _renew_recovery_codes(session, user.id)
 
 
-def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: datetime) -> bool:
+def use_code(database: Database, vault: Vault, user_id: int, code: str, *, now: datetime) -> bool:
     """Return whether this is a valid code of the user's app or a recovery code; mark it as used."""
     with database.transaction() as session:
         row = session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
@@ -100,7 +100,7 @@ def new_recovery_codes(
     Raises OutdatedProofError, also if there is no longer a second factor.
     """
     with database.transaction() as session:
-        if expect(session, Proof(user.id, session_id=session_id)).factor_secret is None:
+        if expect_proof(session, Proof(user.id, session_id=session_id)).factor_secret is None:
             raise OutdatedProofError
         users.add_audit_entry(session, msg("Generated new recovery codes"), actor=user.email, now=now)
         return _renew_recovery_codes(session, user.id)
@@ -117,7 +117,7 @@ def remove(database: Database, user: User, *, session_id: int, now: datetime) ->
     Raises OutdatedProofError.
     """
     with database.transaction() as session:
-        row = expect(session, Proof(user.id, session_id=session_id))
+        row = expect_proof(session, Proof(user.id, session_id=session_id))
         if row.factor_secret is None:
             return
         _remove(session, row, msg("Removed their second factor"), actor=user.email, now=now)

@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, and_, delete, not_, null, or_, select, upd
 from models.connections.vault import hash_token
 from models.database import Database
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.user_tables import SessionRow, UserRow
 from models.users import repository as users
-from models.users.proofs import Proof, expect
+from models.users.proofs import Proof, expect_proof
 from models.users.repository import User
 
 IDLE_TIMEOUT = timedelta(hours=12)
@@ -43,7 +43,7 @@ SEEN_RESOLUTION = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class SessionDetails:
     """The way in which a session begins: the ``device``, by OpenID or by password, and whether a code is missing.
 
     ``proved_at`` is when the user proved their identity at the provider; None if it does not say.
@@ -87,7 +87,7 @@ def start(
     user_id: int,
     *,
     now: datetime,
-    how: Beginning | None = None,
+    details: SessionDetails | None = None,
     instead_of: str = "",
     proof: Proof | None = None,
 ) -> str:
@@ -97,23 +97,23 @@ def start(
     :data:`MAX_SESSIONS`. A session that awaits a code ends only others that do. Raises OutdatedProofError if the
     ``proof`` is no longer valid.
     """
-    token, how = secrets.token_urlsafe(32), how or Beginning()
+    token, details = secrets.token_urlsafe(32), details or SessionDetails()
     row = SessionRow(
         token_hash=hash_token(token),
         user_id=user_id,
         created_at=now,
         seen_at=now,
-        device=how.device,
-        by_openid=how.by_openid,
-        awaits_code=how.awaits_code,
-        confirmed_at=how.proved_at if how.by_openid else now,
+        device=details.device,
+        by_openid=details.by_openid,
+        awaits_code=details.awaits_code,
+        confirmed_at=details.proved_at if details.by_openid else now,
     )
     with database.transaction() as session:
-        expect(session, proof or Proof(user_id))
+        expect_proof(session, proof or Proof(user_id))
         session.execute(delete(SessionRow).where(SessionRow.token_hash == hash_token(instead_of)))
         session.add(row)
         session.flush()
-        alike = SessionRow.user_id == user_id, SessionRow.awaits_code.is_(how.awaits_code)
+        alike = SessionRow.user_id == user_id, SessionRow.awaits_code.is_(details.awaits_code)
         kept = select(SessionRow.id).where(*alike).order_by(SessionRow.id.desc()).limit(MAX_SESSIONS)
         session.execute(delete(SessionRow).where(*alike, SessionRow.id.not_in(kept)))
     return token
@@ -132,7 +132,7 @@ def find(
             select(SessionRow, UserRow)
             .join(UserRow, UserRow.id == SessionRow.user_id)
             .where(SessionRow.token_hash == hash_token(token), UserRow.disabled_at.is_(None))
-            .where(_holds(now), SessionRow.awaits_code.is_(awaiting_code))
+            .where(_is_unexpired(now), SessionRow.awaits_code.is_(awaiting_code))
         ).one_or_none()
         if found is None:
             return None
@@ -140,23 +140,23 @@ def find(
         if row.seen_at <= now - SEEN_RESOLUTION and not by_itself:
             seen = update(SessionRow).where(SessionRow.token_hash == row.token_hash).values(seen_at=now)
             session.execute(seen)  # harmless if it has just ended
-        return made_of(UserSession, row, user=users.read(session, user))
+        return build_from(UserSession, row, user=users.read(session, user))
 
 
 def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSession]:
     """Return the sessions of a user, last seen first."""
     query = (
         select(*SessionRow.__table__.c)
-        .where(SessionRow.user_id == user.id, _holds(now), not_(SessionRow.awaits_code))
+        .where(SessionRow.user_id == user.id, _is_unexpired(now), not_(SessionRow.awaits_code))
         .order_by(SessionRow.seen_at.desc(), SessionRow.id.desc())
     )
-    return [made_of(UserSession, row, user=user) for row in database.rows(query)]
+    return [build_from(UserSession, row, user=user) for row in database.rows(query)]
 
 
 def confirm(database: Database, session_id: int, proof: Proof, *, now: datetime) -> None:
     """Save that a user has just proved their identity. Raises OutdatedProofError."""
     with database.transaction() as session:
-        expect(session, replace(proof, session_id=session_id))
+        expect_proof(session, replace(proof, session_id=session_id))
         session.execute(update(SessionRow).where(SessionRow.id == session_id).values(confirmed_at=now))
 
 
@@ -192,10 +192,10 @@ def end_others(database: Database, user_id: int, *, but: int) -> None:
 
 
 def delete_ended(database: Database, *, now: datetime) -> None:
-    database.execute(delete(SessionRow).where(not_(_holds(now))))
+    database.execute(delete(SessionRow).where(not_(_is_unexpired(now))))
 
 
-def _holds(now: datetime) -> ColumnElement[bool]:
+def _is_unexpired(now: datetime) -> ColumnElement[bool]:
     """Return the SQL condition that a session has not expired."""
     return and_(
         SessionRow.seen_at > now - IDLE_TIMEOUT,

@@ -16,7 +16,7 @@ from models.users import account_alerts, passwords, second_factor, sessions, thr
 from models.users import repository as users
 from models.users.proofs import OutdatedProofError, Proof
 from models.users.repository import User
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 
 DEVICE_KNOWN_FOR = timedelta(days=365)
 """How long an unused browser is remembered."""
@@ -57,8 +57,8 @@ class OpenIdProvider(Protocol):
         """Return the identity of the user who returned with a code; ``kept`` are the values of :meth:`begin`."""
 
 
-def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> Proof:
-    """Return the proof of a user's password. It takes the same time if there is no such user.
+def check_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> Proof:
+    """Check a user's password and return the proof. It takes the same time if there is no such user.
 
     A rejection gets an audit entry. With a second factor, the attempt counts as rejected until the code is given.
     Raises SignInRefusedError, throttle.TooManySignInsError after too many attempts from ``address``, or
@@ -87,56 +87,21 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
     return Proof(user_id, password_hash, has_factor=has_factor)
 
 
-def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
+def check_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
     """Check the second factor of a user whose password was right, or who has to confirm their identity.
 
     Raises SignInRefusedError, or throttle.TooManySignInsError after too many attempts from ``address``.
     """
     caller = throttle.caller(user.email, address, user_id=user.id)
     attempt = throttle.record_attempt(database, caller, now=now)
-    if not second_factor.accepts(database, vault, user.id, code, now=now):
+    if not second_factor.use_code(database, vault, user.id, code, now=now):
         _add_audit_entry(database, user.email, WRONG_CODE, now=now)
         raise SignInRefusedError("The code is not right.")
     throttle.accept(database, caller, attempt, now=now)
     return Proof(user.id)
 
 
-def begin(database: Database, proof: Proof, *, how: Beginning, instead_of: str, now: datetime) -> str:
-    """Start a session as :func:`sessions.start` does. Raises SignInRefusedError if the proof is outdated."""
-    try:
-        return sessions.start(database, proof.user_id, now=now, how=how, instead_of=instead_of, proof=proof)
-    except OutdatedProofError:
-        _add_audit_entry(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
-        raise SignInRefusedError("Their account was changed meanwhile.") from None
-
-
-def enter(
-    database: Database, proof: Proof, *, how: Beginning, device_token: str, instead_of: str, now: datetime
-) -> str:
-    """Sign a user in as :func:`begin` does, with an audit entry, and a mail if the device is new.
-
-    ``device_token`` is a cookie that the browser has kept since its first sign-in.
-    """
-    user_id, token = proof.user_id, begin(database, proof, how=how, instead_of=instead_of, now=now)
-    with database.transaction() as session:
-        email, device = session.get_one(UserRow, user_id).email, how.device or msg("an unknown device")
-        what = msg("Signed in with {device}", device=device)
-        if how.by_openid:
-            what = msg("Signed in through their organization with {device}", device=device)
-        users.add_audit_entry(session, what, actor=email, now=now)
-        key = {"user_id": user_id, "token_hash": hash_token(device_token)}
-        if session.get(DeviceRow, key) is None:
-            message = msg("New sign-in to {email} from {device}.", email=email, device=device)
-            account_alerts.queue(session, email, msg("New sign-in to your account"), message, now=now)
-        session.execute(upsert(DeviceRow, key, {"seen_at": now}))
-    return token
-
-
-def delete_old_devices(database: Database, *, before: datetime) -> None:
-    database.execute(delete(DeviceRow).where(DeviceRow.seen_at < before))
-
-
-def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
+def find_openid_user(database: Database, identity: Identity, *, now: datetime) -> int:
     """Return the id of a provider's user: found by the provider's id for them, the first time by their address.
 
     A sign-in does not create a user. Raises SignInRefusedError.
@@ -156,6 +121,45 @@ def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
     if row is None or refused:
         raise SignInRefusedError("They are not one of our users.")
     return row.id
+
+
+def start_session(
+    database: Database, proof: Proof, *, details: SessionDetails, instead_of: str, now: datetime
+) -> str:
+    """Start a session for a proof of identity. Raises SignInRefusedError if the proof is outdated."""
+    try:
+        return sessions.start(
+            database, proof.user_id, now=now, details=details, instead_of=instead_of, proof=proof
+        )
+    except OutdatedProofError:
+        _add_audit_entry(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
+        raise SignInRefusedError("Their account was changed meanwhile.") from None
+
+
+def complete(
+    database: Database, proof: Proof, *, details: SessionDetails, device_token: str, instead_of: str, now: datetime
+) -> str:
+    """Sign a user in: start a session, add an audit entry, and queue a mail if the device is new.
+
+    ``device_token`` is a cookie that the browser has kept since its first sign-in.
+    """
+    user_id, token = proof.user_id, start_session(database, proof, details=details, instead_of=instead_of, now=now)
+    with database.transaction() as session:
+        email, device = session.get_one(UserRow, user_id).email, details.device or msg("an unknown device")
+        what = msg("Signed in with {device}", device=device)
+        if details.by_openid:
+            what = msg("Signed in through their organization with {device}", device=device)
+        users.add_audit_entry(session, what, actor=email, now=now)
+        key = {"user_id": user_id, "token_hash": hash_token(device_token)}
+        if session.get(DeviceRow, key) is None:
+            message = msg("New sign-in to {email} from {device}.", email=email, device=device)
+            account_alerts.queue(session, email, msg("New sign-in to your account"), message, now=now)
+        session.execute(upsert(DeviceRow, key, {"seen_at": now}))
+    return token
+
+
+def delete_old_devices(database: Database, *, before: datetime) -> None:
+    database.execute(delete(DeviceRow).where(DeviceRow.seen_at < before))
 
 
 def _verify(database: Database, password_hash: str | None, password: str) -> tuple[bool, str | None]:

@@ -19,13 +19,13 @@ from i18n.messages import Message, msg
 from models.connections.vault import hash_token
 from models.database import Database
 from models.enums import Role, Scope
+from models.invalid_input import raise_errors
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of
+from models.schema.statements import build_from
 from models.schema.tables import ConnectionRow
 from models.schema.user_tables import ApiTokenGrantRow, ApiTokenRow
 from models.users import repository as users
-from models.users.passwords import refuse
 from models.users.proofs import expect_session
 from models.users.repository import Rights
 
@@ -229,7 +229,7 @@ def _check(name: str, scopes: frozenset[TokenScope], days: int, *, connections: 
         errors["connections"] = msg("Choose all connections or at least one existing connection.")
     if not 1 <= days <= MAX_DAYS:
         errors["days"] = msg("Enter a number from 1 to {most}.", most=MAX_DAYS)
-    refuse(errors)
+    raise_errors(errors)
 
 
 def _known(session: Session, scope: Scope) -> dict[int, str] | None:
@@ -250,4 +250,4 @@ def _tokens() -> Select[*tuple[Any, ...]]:
 
 def _token(row: ApiTokenRow | Row[*tuple[Any, ...]], connections: Sequence[int] | None) -> Token:
     scope = Scope(None if row.everywhere else frozenset(connections or ()))
-    return made_of(Token, row, scopes=frozenset(map(TokenScope, row.scopes.split())), scope=scope)
+    return build_from(Token, row, scopes=frozenset(map(TokenScope, row.scopes.split())), scope=scope)

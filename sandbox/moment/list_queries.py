@@ -9,14 +9,14 @@ from pydantic.alias_generators import to_snake
 
 from sandbox.moment import exact_json
 from sandbox.moment.records import Record
-from sandbox.moment.state import Refused
+from sandbox.moment.state import RefusedError
 
 PAGE_SIZE = 25
 PAGING = {"page", "size", "sort"}
 
 
-def listed(records: Iterable[Record], query: Mapping[str, str], includes: str = "") -> dict[str, Any]:
-    """Return records by id, ascending unless ``sort=id,desc``; raises Refused for an unreadable query.
+def list_page(records: Iterable[Record], query: Mapping[str, str], includes: str = "") -> dict[str, Any]:
+    """Return a page of records by id, ascending unless ``sort=id,desc``. Raises RefusedError for an invalid query.
 
     A field's own name filters by equality. ``lastModifiedDateFrom`` has the resolution of a UTC day, so more is
     returned than asked for. Other parameters, including ``noLimit``, are ignored silently.
@@ -41,10 +41,10 @@ def dump(record: Record) -> dict[str, Any]:
 
 
 def read(record: Record, includes: str = "") -> dict[str, Any]:
-    """Return a record as it is read; raises Refused for an include that it does not have."""
+    """Return a record as it is read; raises RefusedError for an include that it does not have."""
     wanted = set(filter(None, re.split("[+,]", includes)))
     if unknown := sorted(wanted - record.INCLUDES.keys()):
-        raise Refused(400, f"Cannot include {', '.join(unknown)}")
+        raise RefusedError(400, f"Cannot include {', '.join(unknown)}")
     left_out = frozenset[str]().union(*(record.INCLUDES[name] for name in record.INCLUDES.keys() - wanted))
     return record.model_dump(by_alias=True, exclude=set(left_out))
 
@@ -52,7 +52,7 @@ def read(record: Record, includes: str = "") -> dict[str, Any]:
 def _whole(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name, str(default))
     if not text.isdecimal():
-        raise Refused(400, f"{name} must be a whole number")
+        raise RefusedError(400, f"{name} must be a whole number")
     return int(text)
 
 
@@ -60,7 +60,7 @@ def _day(text: str) -> date:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(400, "lastModifiedDateFrom must be a day or an instant") from None
+        raise RefusedError(400, "lastModifiedDateFrom must be a day or an instant") from None
     return (instant.astimezone(UTC) if instant.tzinfo else instant).date()
 
 

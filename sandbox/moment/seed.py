@@ -19,7 +19,7 @@ from sandbox.moment.state import RESOURCES, Company, State
 CUSTOMER, PROJECT, ACTIVITY, EXPENSES, DRAFT = 62788973, 62788980, 62788981, 62788982, 106939080
 
 
-def seeded(now: datetime) -> State:
+def initial_state(now: datetime) -> State:
     """Make the state that Moment starts with; everything in it was last modified at ``now`` (UTC)."""
     empty = Company(name="Fjord Prosjekt AS", api_key="moment-other-key")
     return State(companies={"1001": _demo(now), "1002": empty}, last_id=DRAFT)
@@ -40,7 +40,7 @@ def _demo(now: datetime) -> Company:
         user_accounts={701: UserAccount(id=701, name="Kari Nordmann", email="kari@example.com")},
     )
     for resource in RESOURCES:
-        for record in company.shelf(resource).values():
+        for record in company.records_of(resource).values():
             rules.complete(record, company)
             record.last_modified_date = now
     return company

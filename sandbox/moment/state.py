@@ -31,7 +31,7 @@ RESOURCES: dict[str, type[Record]] = {
 }
 
 
-class Refused(HTTPException):
+class RefusedError(HTTPException):
     """Moment refuses a request with a status and a reason."""
 
 
@@ -51,12 +51,12 @@ class Company(BaseModel):
     attachments: dict[int, Attachment] = {}
     user_accounts: dict[int, UserAccount] = {}
 
-    def shelf(self, resource: str) -> dict[int, Record]:
-        """Return the records of a resource by its API name; raises Refused for an unknown one."""
+    def records_of(self, resource: str) -> dict[int, Record]:
+        """Return the records of a resource, by its name in the API. Raises RefusedError for an unknown one."""
         if resource not in RESOURCES:
-            raise Refused(404, f"There is no resource {resource}")
-        shelf: dict[int, Record] = getattr(self, to_snake(resource))
-        return shelf
+            raise RefusedError(404, f"There is no resource {resource}")
+        records: dict[int, Record] = getattr(self, to_snake(resource))
+        return records
 
     def attachments_of(self, expense_id: int) -> list[Attachment]:
         return [one for one in self.attachments.values() if one.project_expense_id == expense_id]
@@ -68,11 +68,11 @@ class State(BaseModel):
 
     def company(self, company_id: str) -> Company:
         if company_id not in self.companies:
-            raise Refused(404, f"There is no company {company_id}")
+            raise RefusedError(404, f"There is no company {company_id}")
         return self.companies[company_id]
 
 
-def find(shelf: Mapping[int, R], record_id: int) -> R:
-    if record_id not in shelf:
-        raise Refused(404, f"There is no record {record_id}")
-    return shelf[record_id]
+def find(records: Mapping[int, R], record_id: int) -> R:
+    if record_id not in records:
+        raise RefusedError(404, f"There is no record {record_id}")
+    return records[record_id]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from uuid import uuid4
 
-from sandbox.twentyfour.bookkeeping_rules import Allowed, RefusedError, enter, split_vat
+from sandbox.twentyfour.bookkeeping_rules import Leniency, RefusedError, enter, split_vat
 from sandbox.twentyfour.dates import day
-from sandbox.twentyfour.sessions import ServiceCall, needed
+from sandbox.twentyfour.sessions import ServiceCall, required
 from sandbox.twentyfour.state import Fields, Line, Voucher, VoucherType
 
 UNKNOWN_SERIES, NO_FISCAL_YEAR = -1, -100
@@ -19,8 +19,8 @@ def save_bundle_list(call: ServiceCall, request: Fields) -> Fields:
     In the ledger, lines are saved as sent, with a warning for a VAT code without VAT lines, unless the client
     splits VAT off. In a journal, VAT is split off unless BundleDirectAccounting forbids it.
     """
-    bundles = needed(request, "BundleList")
-    leniency = Allowed(
+    bundles = required(request, "BundleList")
+    leniency = Leniency(
         vat=_to_journal(bundles) or call.client.splits_vat,
         difference=bundles.get("AllowDifference", False) and _to_journal(bundles),
         direct_ledger=bundles.get("DirectLedger", False),
@@ -86,7 +86,7 @@ def _line(call: ServiceCall, entry: Fields, customer: int | None) -> Line:
 
 def get_entry_id(call: ServiceCall, request: Fields) -> Fields:
     """Return the next number of the series ``SortNo`` in the fiscal year of ``Date``, without reserving it."""
-    entry: Fields = needed(request, "argEntryId")
+    entry: Fields = required(request, "argEntryId")
     year, series = day(entry["Date"]).year, entry["SortNo"]
     if year not in call.client.years:
         number = NO_FISCAL_YEAR

@@ -33,7 +33,7 @@ def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], 
     def reset() -> None:
         fresh = seed.initial_state(clock().date())
         state.clients, state.logins = fresh.clients, fresh.logins
-        server.start_over()
+        server.reset()
 
     async def call(request: Request) -> Response:
         return server.respond(request, await request.body())

@@ -1,7 +1,7 @@
 """The Attachment service: the scanned documents of vouchers, found by stamp and downloaded in chunks."""
 
 from sandbox.twentyfour.dates import instant
-from sandbox.twentyfour.sessions import ServiceCall, Tests, needed, passes
+from sandbox.twentyfour.sessions import Matchers, ServiceCall, matches_all, required
 from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Client, Fields, File
 
@@ -11,14 +11,14 @@ DAMAGE = bytes(255 - byte for byte in range(256))
 
 def get_file_info(call: ServiceCall, request: Fields) -> list[Fields]:
     """Return the files that match every given search parameter, in the order of scanning."""
-    wanted = {name: value for name, value in needed(request, "parameters").items() if value != []}
+    wanted = {name: value for name, value in required(request, "parameters").items() if value != []}
     if not wanted:
         raise SoapFaultError("Please specify at least one search parameter")
-    return [_shown(file) for file in call.client.files.values() if _matches(call.client, file, wanted)]
+    return [_as_fields(file) for file in call.client.files.values() if _matches(call.client, file, wanted)]
 
 
 def _matches(client: Client, file: File, wanted: Fields) -> bool:
-    tests: Tests = {
+    matchers: Matchers = {
         "StampNo": lambda value: file.stamp in value,
         "FileId": lambda value: file.id in value,
         "AttachmentRegisteredAfter": lambda value: file.registered > instant(value),
@@ -27,7 +27,7 @@ def _matches(client: Client, file: File, wanted: Fields) -> bool:
         "FileApproved": lambda value: file.approved == value,
         "AttachmentStatus": lambda value: not _flags(client, file).isdisjoint(value),
     }
-    return passes(tests, wanted)
+    return matches_all(matchers, wanted)
 
 
 def _flags(client: Client, file: File) -> set[str]:
@@ -41,7 +41,7 @@ def _flags(client: Client, file: File) -> set[str]:
     return flags | {"PostedInJournal" if is_posted else "PrepostedInJournal" for is_posted in posted}
 
 
-def _shown(file: File) -> Fields:
+def _as_fields(file: File) -> Fields:
     meta = [{"Key": key, "Value": value} for key, value in file.meta.items()]
     frames = [
         {"Id": number + 1, "Uri": "", "StampNo": file.stamp, "MetaData": meta, "Status": 0}
@@ -74,7 +74,7 @@ def get_max_request_length(call: ServiceCall, _request: Fields) -> int:
 
 
 def _file(call: ServiceCall, request: Fields) -> File:
-    number = needed(request, "file")["Id"]
+    number = required(request, "file")["Id"]
     if number not in call.client.files:
         raise SoapFaultError(f"File {number} does not exist.")
     return call.client.files[number]

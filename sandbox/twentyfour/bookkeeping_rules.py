@@ -16,7 +16,7 @@ DOTNET_DECIMALS = Context(prec=31)  # 29 digits and two decimals
 
 
 class RefusedError(Exception):
-    """The vouchers are not entered; ``type`` is the response's word for it."""
+    """The vouchers are refused; ``type`` is the type in the response."""
 
     def __init__(self, message: str, *, type_: str = "Exception") -> None:
         super().__init__(message)
@@ -24,8 +24,8 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class Allowed:
-    """What is permitted to the source of the vouchers; ``vat`` is to be split off, or is left to a person."""
+class Leniency:
+    """The rules that need not hold: with ``vat``, VAT is not checked, as it is split off or left to a person."""
 
     vat: bool = True
     difference: bool = False
@@ -33,7 +33,7 @@ class Allowed:
     warnings: Collection[str] = ()
 
 
-def enter(client: Client, vouchers: Sequence[Voucher], *, leniency: Allowed) -> None:
+def enter(client: Client, vouchers: Sequence[Voucher], *, leniency: Leniency) -> None:
     """Enter vouchers, all of them or none. Raises RefusedError if one of them breaks a rule."""
     if not vouchers:
         raise RefusedError("Ingen bilag å lagre.", type_="NotSaved")
@@ -103,7 +103,7 @@ def reverse(client: Client, voucher: Voucher, *, now: datetime) -> Voucher:
         type=voucher.type,
         lines=[_reversed_line(voucher, line, now) for line in voucher.lines],
     )
-    enter(client, [counter], leniency=Allowed(warnings={"invoicealreadyexists"}))
+    enter(client, [counter], leniency=Leniency(warnings={"invoicealreadyexists"}))
     return counter
 
 

@@ -3,7 +3,7 @@
 import re
 
 from sandbox.twentyfour.dates import instant
-from sandbox.twentyfour.sessions import ServiceCall, Tests, needed, passes
+from sandbox.twentyfour.sessions import Matchers, ServiceCall, matches_all, required
 from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Fields
 
@@ -16,7 +16,7 @@ def save_companies(call: ServiceCall, request: Fields) -> list[Fields]:
 
     A customer that comes with a free number gets it.
     """
-    return [_save(call, company) for company in needed(request, "companies")]
+    return [_save(call, company) for company in required(request, "companies")]
 
 
 def _save(call: ServiceCall, company: Fields) -> Fields:
@@ -46,7 +46,7 @@ def _problem(company: Fields) -> str:
 
 def get_companies(call: ServiceCall, request: Fields) -> list[Fields]:
     """Return customers that match every given search parameter, with number, name and the requested fields."""
-    wanted = {name: value for name, value in needed(request, "searchParams").items() if value not in ("", [])}
+    wanted = {name: value for name, value in required(request, "searchParams").items() if value not in ("", [])}
     if not wanted:
         raise SoapFaultError("Please specify at least one search parameter")
     names = {"Id", "Name", *request.get("returnProperties", [])}
@@ -60,20 +60,20 @@ def get_companies(call: ServiceCall, request: Fields) -> list[Fields]:
 def _matches(company: Fields, wanted: Fields) -> bool:
     emails = {email.get("Value", "") for email in company.get("EmailAddresses", {}).values()}
     phones = {phone.get("Value", "") for phone in company.get("PhoneNumbers", {}).values()}
-    tests: Tests = {
+    matchers: Matchers = {
         "ExternalId": lambda value: company.get("ExternalId") == value,
         "CompanyId": lambda value: company["Id"] == value,
         "CompanyIds": lambda value: company["Id"] in value,
-        "CompanyName": lambda value: _fits(value, company["Name"]),
+        "CompanyName": lambda value: _matches_name(value, company["Name"]),
         "ChangedAfter": lambda value: company["DateChanged"] > instant(value),
         "CompanyEmail": lambda value: value in emails,
         "CompanyPhone": lambda value: value in phones,
         "OrganizationNumber": lambda value: company.get("OrganizationNumber") == value,
     }
-    return passes(tests, wanted)
+    return matches_all(matchers, wanted)
 
 
-def _fits(pattern: str, name: str) -> bool:
+def _matches_name(pattern: str, name: str) -> bool:
     """Compare names, ignoring case; ``%`` stands for any text."""
     parts = ".*".join(map(re.escape, pattern.split("%")))
     return re.fullmatch(parts, name, re.IGNORECASE | re.DOTALL) is not None
@@ -89,20 +89,20 @@ def get_company_sync_list(call: ServiceCall, request: Fields) -> Fields:
         "TotalPages": -(-len(found) // PAGE_SIZE),
         "TotalItems": len(found),
         "ItemsPerPage": PAGE_SIZE,
-        "Items": [_listed(company) for company in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],
+        "Items": [_as_sync_item(company) for company in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],
     }
 
 
 def _is_listed(company: Fields, wanted: Fields) -> bool:
-    tests: Tests = {
+    matchers: Matchers = {
         "Active": lambda value: company.get("Active", True) == value,
         "ChangedAfter": lambda value: company["DateChanged"] > instant(value),
         "RegisteredAfter": lambda value: company["DateCreated"] > instant(value),
     }
-    return passes(tests, wanted)
+    return matches_all(matchers, wanted)
 
 
-def _listed(company: Fields) -> Fields:
+def _as_sync_item(company: Fields) -> Fields:
     return {
         "CompanyId": company["Id"],
         "ExternalId": company.get("ExternalId", ""),

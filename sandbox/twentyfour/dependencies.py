@@ -15,7 +15,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def found(records: Mapping[K, V], key: K) -> V:
+def find_or_404(records: Mapping[K, V], key: K) -> V:
     """Return the record, or respond with 404 if there is none."""
     if key not in records:
         raise HTTPException(404, f"There is no {key}")
@@ -23,7 +23,7 @@ def found(records: Mapping[K, V], key: K) -> V:
 
 
 @contextmanager
-def refusals_shown() -> Iterator[None]:
+def refusals_as_422() -> Iterator[None]:
     """Respond to a broken rule of bookkeeping with 422 and the reason."""
     try:
         yield
@@ -31,36 +31,36 @@ def refusals_shown() -> Iterator[None]:
         raise HTTPException(422, str(refusal)) from refusal
 
 
-async def the_state(request: Request) -> State:
+async def get_state(request: Request) -> State:
     state: State = request.app.state.data
     return state
 
 
-async def the_server(request: Request) -> SoapServer:
+async def get_server(request: Request) -> SoapServer:
     server: SoapServer = request.app.state.server
     return server
 
 
-async def the_instant(request: Request) -> datetime:
+async def get_now(request: Request) -> datetime:
     now: datetime = request.app.state.clock()
     return now
 
 
-TheState = Annotated[State, Depends(the_state)]
-TheServer = Annotated[SoapServer, Depends(the_server)]
-Now = Annotated[datetime, Depends(the_instant)]
+StateDep = Annotated[State, Depends(get_state)]
+ServerDep = Annotated[SoapServer, Depends(get_server)]
+Now = Annotated[datetime, Depends(get_now)]
 
 
-async def the_client(client_id: int, state: TheState) -> Client:
-    return found(state.clients, client_id)
+async def get_client(client_id: int, state: StateDep) -> Client:
+    return find_or_404(state.clients, client_id)
 
 
-TheClient = Annotated[Client, Depends(the_client)]
+ClientDep = Annotated[Client, Depends(get_client)]
 
 
-async def the_voucher(
+async def get_voucher(
     number: int,
-    client: TheClient,
+    client: ClientDep,
     kind: Annotated[int | None, Query(alias="type")] = None,
     year: int | None = None,
 ) -> Voucher:
@@ -72,7 +72,7 @@ async def the_voucher(
     ]
     if len(known) > 1:
         raise HTTPException(409, f"There are several vouchers {number}: say which type and year")
-    return found({voucher.number: voucher for voucher in known}, number)
+    return find_or_404({voucher.number: voucher for voucher in known}, number)
 
 
-TheVoucher = Annotated[Voucher, Depends(the_voucher)]
+VoucherDep = Annotated[Voucher, Depends(get_voucher)]

@@ -90,7 +90,7 @@ class VoucherChange(BaseModel):
 class Reversal(BaseModel):
     """How a voucher is reversed: its lines are hidden, or a reversing voucher is entered."""
 
-    way: Literal["hide", "counter"] = "hide"
+    method: Literal["hide", "counter"] = "hide"
 
 
 class FileChange(BaseModel):

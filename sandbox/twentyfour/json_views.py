@@ -118,7 +118,7 @@ def file(shown: File) -> Row:
     }
 
 
-SHELVES: dict[str, Callable[[Client], Iterable[Row]]] = {
+VIEWS: dict[str, Callable[[Client], Iterable[Row]]] = {
     show.__name__: show for show in (customers, projects, vouchers, accounts, years, series, files)
 }
 """The view of each type of record, by its name in a path."""

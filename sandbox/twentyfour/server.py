@@ -37,13 +37,13 @@ class SoapServer:
     def __init__(self, state: State, *, wsdl: Path, clock: Callable[[], datetime]) -> None:
         self.sessions = Sessions()
         self.limits = Limits()
-        self._books = state
+        self._state = state
         self._clock = clock
         paths = {service.path: next(wsdl.glob(f"{service.name}*.wsdl")) for service in SERVICES}
         self._wsdls = {path: file.read_text() for path, file in paths.items()}
         self._services = {service.path: (service, Contract(paths[service.path])) for service in SERVICES}
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         self.sessions = Sessions()
         self.limits = Limits()
 
@@ -73,8 +73,8 @@ class SoapServer:
         element = soap.unwrap(body, version=version)
         operation = _operation(contract, soap.action_of(request.headers), element, version=version)
         fields = _read(contract, operation, element)
-        call = self._visit(request, now, needs_session=service.needs_session)
-        result = _played(
+        call = self._start_call(request, now, needs_session=service.needs_session)
+        result = _perform_or_refuse(
             request.state.fault, operation, fields, lambda: service.operations[operation](call, fields)
         )
         element = contract.write(f"{operation}Response", {f"{operation}Result": result})
@@ -83,9 +83,9 @@ class SoapServer:
             response.set_cookie(COOKIE, call.session_id, httponly=True)
         return response
 
-    def _visit(self, request: Request, now: datetime, *, needs_session: bool) -> ServiceCall:
+    def _start_call(self, request: Request, now: datetime, *, needs_session: bool) -> ServiceCall:
         call = ServiceCall(
-            self._books, self.sessions, request.cookies.get(COOKIE, ""), now, allowance=self.limits.allowance
+            self._state, self.sessions, request.cookies.get(COOKIE, ""), now, allowance=self.limits.allowance
         )
         fault = request.state.fault
         if fault and fault.kind == "lose_session":
@@ -120,8 +120,8 @@ def _read(contract: Contract, operation: str, element: etree._Element) -> Fields
         raise SoapFaultError(f"There is an error in XML document {error}", code="Client") from error
 
 
-def _played(fault: Fault | None, operation: str, fields: Fields, work: Callable[[], Value]) -> Value:
-    """Do the work, unless a fault makes an operation that saves refuse it, or claim that it did."""
+def _perform_or_refuse(fault: Fault | None, operation: str, fields: Fields, work: Callable[[], Value]) -> Value:
+    """Do the work, unless a fault makes an operation that saves refuse it before or after the work."""
     if fault is None or fault.kind not in {"refuse", "save_then_refuse"}:
         return work()
     saved = (

@@ -29,7 +29,7 @@ class Session:
 
 class Sessions:
     def __init__(self) -> None:
-        self.patience = SessionTimeout()
+        self.timeout = SessionTimeout()
         self._open: dict[str, Session] = {}
 
     def start(self, login: Login, identity: Identity, *, now: datetime) -> str:
@@ -39,7 +39,7 @@ class Sessions:
 
     def find(self, session_id: str, *, now: datetime) -> Session | None:
         session = self._open.get(session_id)
-        if session is None or now - session.used > timedelta(seconds=self.patience.idle):
+        if session is None or now - session.used > timedelta(seconds=self.timeout.idle):
             return None
         session.used = now
         return session
@@ -80,15 +80,16 @@ class ServiceCall:
         return self.state.clients[session.identity.client]
 
 
-Tests = dict[str, Callable[[Value], bool]]
+Matchers = dict[str, Callable[[Value], bool]]
+"""For each search parameter, whether a record matches its value."""
 
 
-def passes(tests: Tests, wanted: Fields) -> bool:
-    """Return whether a record passes its tests for the given search parameters."""
-    return all(test(wanted[name]) for name, test in tests.items() if name in wanted)
+def matches_all(matchers: Matchers, wanted: Fields) -> bool:
+    """Return whether a record matches all given search parameters."""
+    return all(matches(wanted[name]) for name, matches in matchers.items() if name in wanted)
 
 
-def needed(request: Fields, name: str) -> Value:
+def required(request: Fields, name: str) -> Value:
     """Return a part of the request that the schema lets callers omit but the vendor's code requires.
 
     Raises:
@@ -101,10 +102,10 @@ def needed(request: Fields, name: str) -> Value:
 
 def login(call: ServiceCall, request: Fields) -> str:
     """Start a session; a wrong user name or password is refused with an empty response."""
-    found = _checked(call, needed(request, "credential"))
+    found = _authenticate(call, required(request, "credential"))
     if found is None:
         return ""
-    identity = _chosen(found, request["credential"].get("IdentityId"))
+    identity = _choose_identity(found, request["credential"].get("IdentityId"))
     if found.blocked or identity.disabled:
         raise SoapFaultError("The login failed. ---> The provided IdentityId is blocked or disabled")
     call.session_id = call.sessions.start(found, identity, now=call.now)
@@ -117,23 +118,23 @@ def has_session(call: ServiceCall, _request: Fields) -> bool:
 
 def get_identities_with_credential(call: ServiceCall, request: Fields) -> list[Fields]:
     """List the clients that a login reaches; none if its user name or password is wrong."""
-    found = _checked(call, needed(request, "credential"))
-    return [_shown(call, identity, found.username) for identity in found.identities] if found else []
+    found = _authenticate(call, required(request, "credential"))
+    return [_as_fields(call, identity, found.username) for identity in found.identities] if found else []
 
 
-def _checked(call: ServiceCall, credential: Fields) -> Login | None:
+def _authenticate(call: ServiceCall, credential: Fields) -> Login | None:
     found = call.state.logins.get(credential.get("Username", ""))
     return found if found and found.password == credential.get("Password") else None
 
 
-def _chosen(found: Login, identity_id: str | None) -> Identity:
+def _choose_identity(found: Login, identity_id: str | None) -> Identity:
     for identity in found.identities:
         if identity.default if identity_id is None else identity.id == identity_id.lower():
             return identity
     raise SoapFaultError("The login failed. ---> The provided IdentityId does not belong to the user")
 
 
-def _shown(call: ServiceCall, identity: Identity, username: str) -> Fields:
+def _as_fields(call: ServiceCall, identity: Identity, username: str) -> Fields:
     return {
         "Id": identity.id,
         "User": {"Name": username},

@@ -3,26 +3,26 @@
 from datetime import timedelta
 
 from sandbox.twentyfour.dates import instant, local, midnight
-from sandbox.twentyfour.sessions import ServiceCall, Tests, needed, passes
+from sandbox.twentyfour.sessions import Matchers, ServiceCall, matches_all, required
 from sandbox.twentyfour.soap import SoapFaultError
 from sandbox.twentyfour.state import Client, Fields, Line, Voucher
 
 
 def get_transactions(call: ServiceCall, request: Fields) -> list[Fields]:
-    wanted = needed(request, "searchParams")
+    wanted = required(request, "searchParams")
     if "DateStart" not in wanted or "DateEnd" not in wanted:
         raise SoapFaultError("Please specify DateStart and DateEnd")
     client = call.client
     return [
-        _shown(client, voucher, place)
+        _as_fields(client, voucher, place)
         for voucher in client.vouchers.values()
         if voucher.posted
         for place, line in enumerate(voucher.lines)
-        if _in_time(line, wanted) and _matches(client, voucher, line, wanted)
+        if _is_in_period(line, wanted) and _matches(client, voucher, line, wanted)
     ]
 
 
-def _in_time(line: Line, wanted: Fields) -> bool:
+def _is_in_period(line: Line, wanted: Fields) -> bool:
     """Compare with the entry's day at midnight, so that an end without a time of day excludes its own day."""
     if wanted.get("DateSearchParameters") == "DateChangedUTC":
         return instant(wanted["DateStart"]) <= line.changed <= instant(wanted["DateEnd"])
@@ -30,7 +30,7 @@ def _in_time(line: Line, wanted: Fields) -> bool:
 
 
 def _matches(client: Client, voucher: Voucher, line: Line, wanted: Fields) -> bool:
-    tests: Tests = {
+    matchers: Matchers = {
         "ShowOpenEntries": lambda value: not value or client.accounts[line.account].ledger,
         "LinkId": lambda _value: False,
         "ProjectId": lambda value: line.project == value,
@@ -47,10 +47,10 @@ def _matches(client: Client, voucher: Voucher, line: Line, wanted: Fields) -> bo
         "InvoiceNo": lambda value: value in {"", line.invoice},
         "VatCode": lambda value: int(line.tax or 0) == value,
     }
-    return passes(tests, wanted)
+    return matches_all(matchers, wanted)
 
 
-def _shown(client: Client, voucher: Voucher, place: int) -> Fields:
+def _as_fields(client: Client, voucher: Voucher, place: int) -> Fields:
     line = voucher.lines[place]
     return {
         "Date": midnight(line.day),

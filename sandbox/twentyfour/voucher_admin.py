@@ -25,8 +25,8 @@ from uuid import uuid4
 from fastapi import APIRouter
 
 from sandbox.twentyfour import json_views
-from sandbox.twentyfour.bookkeeping_rules import Allowed, correct, enter, post, reverse
-from sandbox.twentyfour.dependencies import Now, TheClient, TheVoucher, found, refusals_shown
+from sandbox.twentyfour.bookkeeping_rules import Leniency, correct, enter, post, reverse
+from sandbox.twentyfour.dependencies import ClientDep, Now, VoucherDep, find_or_404, refusals_as_422
 from sandbox.twentyfour.forms import FileChange, NewFile, NewLine, NewVoucher, Reversal, VoucherChange
 from sandbox.twentyfour.state import Client, File, Line, Voucher
 
@@ -35,9 +35,9 @@ of_voucher = APIRouter(prefix="/vouchers/{number}")
 
 
 @router.post("/vouchers", status_code=201)
-async def add_voucher(new: NewVoucher, client: TheClient, now: Now) -> dict[str, Any]:
+async def add_voucher(new: NewVoucher, client: ClientDep, now: Now) -> dict[str, Any]:
     """Enter a voucher. A person may ignore the warning that its invoice number was used before."""
-    voucher_type = found(client.types, new.type)
+    voucher_type = find_or_404(client.types, new.type)
     voucher = Voucher(
         number=new.number or client.next_voucher(voucher_type.series, new.date.year),
         year=new.date.year,
@@ -45,8 +45,8 @@ async def add_voucher(new: NewVoucher, client: TheClient, now: Now) -> dict[str,
         lines=[_line(new, line, now=now) for line in new.lines],
         posted=new.posted,
     )
-    with refusals_shown():
-        enter(client, [voucher], leniency=Allowed(warnings={"invoicealreadyexists"}))
+    with refusals_as_422():
+        enter(client, [voucher], leniency=Leniency(warnings={"invoicealreadyexists"}))
     for file in new.files:
         _scan(client, voucher, file, now=now)
     return json_views.voucher(voucher)
@@ -67,36 +67,36 @@ def _line(new: NewVoucher, line: NewLine, *, now: datetime) -> Line:
 
 
 @of_voucher.post("/post")
-async def post_voucher(client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
-    with refusals_shown():
+async def post_voucher(client: ClientDep, voucher: VoucherDep, now: Now) -> dict[str, Any]:
+    with refusals_as_422():
         post(client, voucher, now=now)
     return json_views.voucher(voucher)
 
 
 @of_voucher.patch("")
 async def change_voucher(
-    change: VoucherChange, client: TheClient, voucher: TheVoucher, now: Now
+    change: VoucherChange, client: ClientDep, voucher: VoucherDep, now: Now
 ) -> dict[str, Any]:
     known = {line.id: line for line in voucher.lines}
     changes = {line.id: line.model_dump(exclude_unset=True) for line in change.lines}
-    corrected = [replace(found(known, line_id), **fields) for line_id, fields in changes.items()]
-    with refusals_shown():
+    corrected = [replace(find_or_404(known, line_id), **fields) for line_id, fields in changes.items()]
+    with refusals_as_422():
         correct(client, voucher, corrected, now=now)
     return json_views.voucher(voucher)
 
 
 @of_voucher.post("/reverse")
-async def reverse_voucher(reversal: Reversal, client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
+async def reverse_voucher(reversal: Reversal, client: ClientDep, voucher: VoucherDep, now: Now) -> dict[str, Any]:
     """Reverse a voucher, by hiding its lines or by a reversing voucher, and show the result."""
-    with refusals_shown():
-        if reversal.way == "counter":
+    with refusals_as_422():
+        if reversal.method == "counter":
             return json_views.voucher(reverse(client, voucher, now=now))
         correct(client, voucher, [replace(line, hidden=True) for line in voucher.lines], now=now)
     return json_views.voucher(voucher)
 
 
 @of_voucher.post("/files", status_code=201)
-async def add_file(new: NewFile, client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
+async def add_file(new: NewFile, client: ClientDep, voucher: VoucherDep, now: Now) -> dict[str, Any]:
     """Scan another document of a voucher; lines without a stamp get one."""
     return json_views.file(_scan(client, voucher, new, now=now))
 
@@ -112,9 +112,9 @@ def _scan(client: Client, voucher: Voucher, new: NewFile, *, now: datetime) -> F
 
 
 @router.patch("/files/{file_id}")
-async def change_file(file_id: int, change: FileChange, client: TheClient, now: Now) -> dict[str, Any]:
+async def change_file(file_id: int, change: FileChange, client: ClientDep, now: Now) -> dict[str, Any]:
     """Approve or unapprove a document, damage or restore it. The lines of its voucher do not change."""
-    file = found(client.files, file_id)
+    file = find_or_404(client.files, file_id)
     for name, value in change.model_dump(exclude_none=True).items():
         setattr(file, name, value)
     file.changed = now
@@ -122,9 +122,9 @@ async def change_file(file_id: int, change: FileChange, client: TheClient, now: 
 
 
 @router.delete("/files/{file_id}", status_code=204)
-async def remove_file(file_id: int, client: TheClient) -> None:
+async def remove_file(file_id: int, client: ClientDep) -> None:
     """Delete a document; the lines of its voucher keep its stamp."""
-    found(client.files, file_id)
+    find_or_404(client.files, file_id)
     del client.files[file_id]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from i18n.messages import Message, msg
-from models.admin import job_actions
+from models.admin import job_details
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.database import Database
@@ -65,7 +65,7 @@ class SyncContext:
         found = links.find_many(self.database, lane, [record.id for record in records])
         self._known.update({record: found.get(record.id) for record in records})
         if lane.entity_type is EntityType.INVOICE:
-            former = links.find_former(self.database, lane, [record.id for record in records])
+            former = links.find_many_former(self.database, lane, [record.id for record in records])
             self._former.update({record: former.get(record.id) for record in records})
             records = [record for record in records if self._known[record] is None]  # a linked one never changes
         return self.moment.reading_ahead(lane.entity_type, [record.id for record in records])
@@ -111,7 +111,7 @@ class SyncContext:
         """Return what the record was linked to before the connection's links were set aside."""
         if record in self._former:
             return self._former[record]
-        return links.former(self.database, self.connection.id, record)
+        return links.find_former(self.database, self.connection.id, record)
 
     def save_sending(self, jobs: Sequence[SyncJob]) -> None:
         """Save how vouchers are about to be posted: to the ledger or a journal, and how their VAT is sent."""
@@ -144,7 +144,7 @@ class SyncContext:
 
     def candidate_with_note(self, job: SyncJob, note: str) -> str:
         """Return the number of the candidate with this note, until a person has acted; "" if there is none."""
-        candidates = questions.unanswered(self.database, job.id)
+        candidates = questions.open_candidates(self.database, job.id)
         return next((candidate.number for candidate in candidates if candidate.note == note), "")
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
@@ -153,7 +153,7 @@ class SyncContext:
 
     def undone(self, jobs: Sequence[SyncJob]) -> Mapping[int, frozenset[int]]:
         """Return the numbers with which people have undone a match of these jobs' records, by job id."""
-        return questions.undone(self.database, [job.id for job in jobs])
+        return questions.undone_numbers(self.database, [job.id for job in jobs])
 
     def set_summary(self, summary: RecordSummary) -> None:
         """Set the summary of the job's record; it replaces an earlier one."""
@@ -169,7 +169,7 @@ class SyncContext:
             return "", ""
         record, customer = Record(EntityType.CUSTOMER, customer_id), None
         synced = EntityType.CUSTOMER in self.settings.entity_types
-        name = self._names.get(record) or job_actions.record_name(self.database, self.connection.id, record)
+        name = self._names.get(record) or job_details.record_name(self.database, self.connection.id, record)
         if not (name and synced):
             with suppress(SyncError):
                 customer = self._customer(customer_id)
@@ -198,7 +198,7 @@ class SyncContext:
 
     def moment_id(self, entity_type: EntityType, remote_id: str) -> str | None:
         """Return the id of the Moment record that is linked to a 24SevenOffice record."""
-        return links.moment_id(self.database, self.connection.id, entity_type, remote_id)
+        return links.find_moment_id(self.database, self.connection.id, entity_type, remote_id)
 
     def remove_link(self, record: Record) -> None:
         """Delete a link after its record in Moment was deleted."""
@@ -211,7 +211,9 @@ class SyncContext:
         known, now = self._known.pop(record, None), self.clock()
         self.renew_lease()
         with links.transaction_at_origin(self.database, self._origin()) as session:
-            links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known)
+            links.remove_with_reason(
+                session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known
+            )
             if because == NOT_IN_MOMENT:
                 questions.withdraw(session, self.connection.id, record)
 
@@ -224,10 +226,10 @@ class SyncContext:
     def release_lost(self, record: Record, number: int) -> None:
         """Release the link to a record that 24SevenOffice no longer has, and save its number for a person."""
         self.release_link(record, because=NOT_IN_24SEVENOFFICE)
-        job = job_actions.find(self.database, self.connection.id, record)
+        job = job_details.find_by_record(self.database, self.connection.id, record)
         if job and record.entity_type is EntityType.CUSTOMER:
             lost = Candidate(
-                str(number), job_actions.record_name(self.database, self.connection.id, record), note=LOST_NOTE
+                str(number), job_details.record_name(self.database, self.connection.id, record), note=LOST_NOTE
             )
             with links.transaction_at_origin(self.database, self._origin()) as session:
                 questions.ask(session, job.id, [lost], now=self.clock())
@@ -264,7 +266,7 @@ class SyncContext:
             if project is None or project.number.lstrip("0") != str(number):
                 return None
             raise _pending_error(record)
-        job = job_actions.find(self.database, self.connection.id, record)
+        job = job_details.find_by_record(self.database, self.connection.id, record)
         if job and job.error_code in (PROJECT_TAKEN, TAKEN):
             raise _pending_error(record)
         return found

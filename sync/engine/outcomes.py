@@ -296,7 +296,9 @@ def _ended_dependencies(
         if isinstance(attempt, Attempt) and isinstance(attempt.result, DependencyPendingError)
     }
     waits = [
-        Wait(job_id=job.id, record=pending[job.id].dependency, again=job.dependency == pending[job.id].dependency)
+        Wait(
+            job_id=job.id, record=pending[job.id].dependency, repeated=job.dependency == pending[job.id].dependency
+        )
         for job in lease.jobs
         if job.id in pending
     ]

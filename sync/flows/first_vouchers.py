@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from i18n.messages import Message, joined, msg
-from models.admin import job_actions
+from models.admin import job_details
 from models.enums import EntityType, JobState, Record
 from models.inbox import vat_checks
 from models.inbox.vat_checks import VatCheck, VatStatus
@@ -117,7 +117,7 @@ class FirstVouchers:
     def _check_earlier(self, record: Record, voucher_vat: str, check: VatCheck) -> None:
         """Check the first voucher of a VAT code; as long as it is wrong, no other may follow."""
         invoice = self.context.moment.invoice(record.id)
-        job = job_actions.find(self.context.database, self.context.connection.id, record)
+        job = job_details.find_by_record(self.context.database, self.context.connection.id, record)
         if invoice is None or (job and job.state is JobState.DISMISSED):
             self._remove_check(record, voucher_vat)
             return

@@ -20,7 +20,12 @@ NO_NUMBER = 0
 
 
 class PlannedAction(StrEnum):
-    """What will happen to a record: `linked` is already linked; `reject` cannot be synced."""
+    """The action planned for a record.
+
+    `linked`: none, as it is already linked. `link`: link it to a record in the other system. `ask`: ask a person
+    which record it matches. `sync`: create it in the other system. `reject`: none, as it cannot be synced until a
+    person corrects it. `skip`: none, as it must not be synced. `remove`: remove its expense from Moment.
+    """
 
     LINKED = "linked"
     LINK = "link"

@@ -95,7 +95,7 @@ def describe(poll: FailingPoll) -> Message:
 
 def _is_silent(database: Database, connection_id: int, types: Collection[EntityType], *, now: datetime) -> bool:
     """Return whether the last polls of all these types failed, and nothing was synced since or recently."""
-    since = cursors.unanswered_since(database, connection_id, types)
+    since = cursors.all_failing_since(database, connection_id, types)
     return since is not None and not leases.has_synced(
         database, connection_id, since=max(since, now - SYNCED_WITHIN)
     )

@@ -61,7 +61,7 @@ def poll_moment(
     The first poll after three at night reaches back to that of the night before. It skips changes that other polls
     have seen, unless they had no webhook. ``lag`` returns how far Moment's clock is behind ours. Raises SyncError.
     """
-    cursors.set_future_back(database, lane, now=now)
+    cursors.correct_future_position(database, lane, now=now)
     last = cursors.start(database, lane, at=now)
     with _recording_failure(database, lane, now=now):
         night = _nightly_position(database, lane, start=last, now=now)
@@ -72,7 +72,7 @@ def poll_moment(
     new_since = (last - OVERLAP).replace(microsecond=0)  # because Moment may round
     received = missed = 0
     for batch in _batches(modified):
-        without_webhook = missed_webhooks.missed(database, lane, batch)
+        without_webhook = missed_webhooks.find_missed(database, lane, batch)
         ids = {each.id for each in batch if each.at is None or each.at >= new_since}
         ids |= {each.id for each in without_webhook}
         enqueue(database, lane.connection_id, [Record(lane.entity_type, each) for each in ids], now=now)
@@ -100,7 +100,7 @@ def poll_expenses(
     shorter after failed polls, because the response may have been too large. The first poll starts at the first
     day in the settings, or now. One poll each night reaches back to the night before.
     """
-    cursors.set_future_back(database, lane, now=now)
+    cursors.correct_future_position(database, lane, now=now)
     seen = cursors.start(database, lane, at=_start(settings, now))
     night = _nightly_position(database, lane, start=now, now=now)
     nightly = night < _last_nightly(now) <= seen  # otherwise it covers that night anyway

@@ -51,7 +51,7 @@ def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationRe
 
 
 def without_accepted(database: Database, connection_id: int, report: ReconciliationReport) -> ReconciliationReport:
-    accepted = discrepancies.accepted(database, connection_id)
+    accepted = discrepancies.acceptances(database, connection_id)
     return report.without_accepted({(key, each.fingerprint) for key, each in accepted.items()})
 
 
@@ -60,7 +60,7 @@ def recorded_report(database: Database, operation: Operation) -> ReconciliationR
     found = (operation.result or {}).get("report")
     if found is None:
         return None
-    known = discrepancies.recorded(database, operation)
+    known = discrepancies.acceptances_in(database, operation)
     report = ReconciliationReport.from_json(found)
     return report.without_accepted({(key, each.fingerprint) for key, each in known.items()})
 

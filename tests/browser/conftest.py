@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import running
 from tests.browser.filled import PACE, PASSWORD, add_user
-from tests.browser.person import WAYS, Person, Way
+from tests.browser.person import VARIANTS, Person, Variant
 from tests.journeys.firm import Firm
 from tests.journeys.running_system import RunningSystem, running_system, show
 
@@ -71,10 +71,10 @@ def sit_down(browser: Browser, one_system: RunningSystem) -> Iterator[Callable[.
 def visit(one_system: RunningSystem, sit_down: Callable[..., Person]) -> Callable[..., Person]:
     """Lets a new user sign in and open a page."""
 
-    def visit(path: str = "/", *, way: Way = WAYS["in English, wide"], **rights: Any) -> Person:
-        person = sit_down(viewport=way.window, java_script_enabled=way.script)
+    def visit(path: str = "/", *, variant: Variant = VARIANTS["in English, wide"], **rights: Any) -> Person:
+        person = sit_down(viewport=variant.window, java_script_enabled=variant.script)
         person.email = f"user-{next(numbers)}@example.com"
-        add_user(one_system, person.email, language=way.language, **rights)
+        add_user(one_system, person.email, language=variant.language, **rights)
         person.sign_in(person.email, PASSWORD, path=path)
         return person
 

@@ -23,7 +23,7 @@ from tests.browser.person import Person
 from tests.factories import settings
 from tests.installation import installed, own_logging
 from tests.journeys.running_system import RunningSystem, running_system
-from tests.web.crawler import Surfer
+from tests.web.crawler import Crawler
 from web.app import create_app
 from worker.container import clock
 
@@ -171,8 +171,8 @@ def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
     session = requests.Session()
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])
-    surfer = Surfer(person.url, paths(running_system), session)
-    surfer.look_around(
+    crawler = Crawler(person.url, paths(running_system), session)
+    crawler.crawl(
         "/records?state=needs_attention",
         "/connections",
         "/",
@@ -182,15 +182,15 @@ def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
         "/sign-in/password-changed",
         "/sign-in/password-chosen",
     )
-    test = next(form for form in surfer.forms() if form.action.endswith("/test"))
+    test = next(form for form in crawler.forms() if form.action.endswith("/test"))
     answer = session.post(
         person.url + test.action, {name: values[0] for name, values in test.fields.items()}, timeout=10
     )
-    surfer.look_around(answer.url.removeprefix(person.url))
+    crawler.crawl(answer.url.removeprefix(person.url))
     plainest: dict[str, str] = {}
-    for address in surfer.pages:
+    for address in crawler.pages:
         if address.startswith(NO_PAGES):
             continue
-        known = plainest.setdefault(surfer.route(address), address)
-        plainest[surfer.route(address)] = min(known, address, key=len)
+        known = plainest.setdefault(crawler.route(address), address)
+        plainest[crawler.route(address)] = min(known, address, key=len)
     return plainest

@@ -20,7 +20,7 @@ WINDOWS: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Way:
+class Variant:
     """How a person reads the pages."""
 
     language: Language
@@ -28,11 +28,11 @@ class Way:
     script: bool
 
 
-WAYS = {
-    "in English, wide": Way(Language.ENGLISH, DESKTOP, script=True),
-    "in Norwegian, on a phone, without JavaScript": Way(Language.NORWEGIAN, PHONE, script=False),
+VARIANTS = {
+    "in English, wide": Variant(Language.ENGLISH, DESKTOP, script=True),
+    "in Norwegian, on a phone, without JavaScript": Variant(Language.NORWEGIAN, PHONE, script=False),
 }
-both_ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+in_both_variants = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>

@@ -22,7 +22,7 @@ LEDGER = "books/2"
 """Those of the client that is chosen."""
 
 
-WAYS: Mapping[str, tuple[Language, Mapping[str, Any]]] = {
+VARIANTS: Mapping[str, tuple[Language, Mapping[str, Any]]] = {
     "wide, in English, by keyboard": (Language.ENGLISH, WINDOWS["light"]),
     "on a phone, in Norwegian, without JavaScript": (
         Language.NORWEGIAN,
@@ -31,16 +31,16 @@ WAYS: Mapping[str, tuple[Language, Mapping[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_company_is_set_up_step_by_step_and_its_first_invoice_is_in_the_ledger(
-    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person], way: str
+    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person], variant: str
 ) -> None:
-    language, window = WAYS[way]
+    language, window = VARIANTS[variant]
     project = firm.project()
     firm.enter("projectExtensions", name="Detail design", projectId=project["id"])
     email = f"connects-{firm.company}@example.com"
     add_user(one_system, email, language=language)
-    visitor = Visitor(sit_down(**window), translations(language).gettext, by_keyboard="keyboard" in way)
+    visitor = Visitor(sit_down(**window), translations(language).gettext, by_keyboard="keyboard" in variant)
     visitor.person.sign_in(email, PASSWORD, path="/connections")
     add(visitor, firm)
     choose_client(visitor, firm)

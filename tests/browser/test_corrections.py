@@ -4,22 +4,22 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from i18n.catalog import translations
-from tests.browser.person import Person, Way, both_ways
+from tests.browser.person import Person, Variant, in_both_variants
 from tests.journeys.firm import Firm
 
 
-@both_ways
+@in_both_variants
 def test_a_mail_leads_to_a_refused_invoice_which_is_posted_once_corrected(
-    firm: Firm, visit: Callable[..., Person], way: Way
+    firm: Firm, visit: Callable[..., Person], variant: Variant
 ) -> None:
-    say = translations(way.language).gettext
-    firm.connect(language=way.language)
+    say = translations(variant.language).gettext
+    firm.connect(language=variant.language)
     locked = next(year["year"] for year in firm.records("years") if year["locked"])
     invoice = firm.invoice(firm.project(), invoiceDate=f"{locked}-06-30")
     (mail,) = firm.expect_mails(1)
     link = re.search(r"http\S+(/records/\d+)", mail["text"])
     assert link
-    person = visit(link[1], way=way)
+    person = visit(link[1], variant=variant)
     page = person.page
 
     expect(page.get_by_role("heading", level=1)).to_contain_text(str(invoice["invoiceNumber"]))

@@ -13,7 +13,7 @@ from models.users import sessions
 from models.users.proofs import Proof
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, routes
 from tests.browser.person import WINDOWS, Person
-from tests.installation import compared
+from tests.installation import add_reconciliation
 from tests.journeys.running_system import RunningSystem, show
 from worker.container import clock
 
@@ -71,7 +71,7 @@ def test_at_no_width_does_a_page_scroll_sideways(
     person = sit_down()
     person.sign_in(actor, PASSWORD)
     found: list[str] = []
-    comparison = compared(one_system.container, one_system.container.connections.get_by_name("Demo AS"))
+    comparison = add_reconciliation(one_system.container, one_system.container.connections.get_by_name("Demo AS"))
     for address in (*tour.values(), f"/operations/{comparison}"):
         person.open(address)
         unfold(person)
@@ -166,7 +166,7 @@ def test_pages_that_only_follow_a_form_have_no_faults(
     page.get_by_role("button", name="Generate new webhook URL").click()
     page.locator("#address").wait_for()
     found += faults(person)
-    comparison = compared(one_system.container, one_system.container.connections.get_by_name("Demo AS"))
+    comparison = add_reconciliation(one_system.container, one_system.container.connections.get_by_name("Demo AS"))
     person.open(f"/operations/{comparison}")
     found += faults(person)
     person.open("/nowhere")

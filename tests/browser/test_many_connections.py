@@ -90,37 +90,37 @@ def test_an_operator_finds_and_fixes_the_broken_connections_among_many(
     window: dict[str, int],
 ) -> None:
     firm.connect()
-    container, said = one_system.container, SAID[language]
+    container, words = one_system.container, SAID[language]
     broken = three_hundred(container, firm)
     person, email = sit_down(viewport=window), f"steers-{firm.company}@example.com"
     add_user(one_system, email, role=Role.OPERATOR, language=language)
     person.sign_in(email, PASSWORD, path="/connections?name=zeta")
     page = person.page
 
-    page.locator("#status").select_option(label=said["paused"])
-    page.get_by_role("button", name=said["apply"], exact=True).click()
+    page.locator("#status").select_option(label=words["paused"])
+    page.get_by_role("button", name=words["apply"], exact=True).click()
     links = page.locator("tbody td a[href^='/connections/']")
     expect(links).to_have_count(BROKEN)
     assert {container.connections.get(each.id).name for each in broken} == set(links.all_inner_texts())
 
     def press(name: str) -> None:
-        page.get_by_label(said["all"]).check()
-        page.get_by_role("button", name=f"{said[name]} …").click()
+        page.get_by_label(words["all"]).check()
+        page.get_by_role("button", name=f"{words[name]} …").click()
 
     press("resume")  # refused until confirmed: their last test failed
-    expect(page.get_by_role("heading", name=said["left_out"])).to_be_visible()
-    page.get_by_role("link", name=said["back"]).click()
+    expect(page.get_by_role("heading", name=words["left_out"])).to_be_visible()
+    page.get_by_role("link", name=words["back"]).click()
     press("test")
-    page.get_by_role("main").get_by_role("button", name=said["test"]).click()
-    expect(page.get_by_role("status")).to_contain_text(said["testing"])
+    page.get_by_role("main").get_by_role("button", name=words["test"]).click()
+    expect(page.get_by_role("status")).to_contain_text(words["testing"])
     for each in broken:
         eventually(partial(expect_a_passed_test, container, each))
     page.reload()
-    expect(page.locator("tbody td").filter(has_text=said["failed"])).to_have_count(0)
+    expect(page.locator("tbody td").filter(has_text=words["failed"])).to_have_count(0)
     press("resume")
-    page.get_by_role("main").get_by_role("button", name=said["resume"]).click()
-    expect(page.get_by_role("status")).to_contain_text(said["resumed"])
-    expect(page.get_by_text(said["none"])).to_be_visible()
+    page.get_by_role("main").get_by_role("button", name=words["resume"]).click()
+    expect(page.get_by_role("status")).to_contain_text(words["resumed"])
+    expect(page.get_by_text(words["none"])).to_be_visible()
     assert [each.name for each in broken if container.connections.get(each.id).paused_because] == []
     for each in broken:
         container.connections.pause(each.id, "The journey is over.", actor="test", now=clock())

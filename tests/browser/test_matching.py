@@ -5,18 +5,18 @@ from playwright.sync_api import expect
 from i18n.catalog import translations
 from local import demo_user
 from models.enums import Role
-from tests.browser.person import Person, Way, both_ways
+from tests.browser.person import Person, Variant, in_both_variants
 from tests.journeys.firm import Firm
 
 NAME = "Bakkehaugen borettslag"
 ADDRESSES = "post@bakkehaugen.example.com", "styret@bakkehaugen.example.com"
 
 
-@both_ways
+@in_both_variants
 def test_a_customer_is_matched_after_confirmation_and_the_match_is_undone(
-    firm: Firm, visit: Callable[..., Person], way: Way
+    firm: Firm, visit: Callable[..., Person], variant: Variant
 ) -> None:
-    say = translations(way.language).gettext
+    say = translations(variant.language).gettext
     firm.connect()
     for address in ADDRESSES:
         there = {"name": NAME, "email": address}
@@ -24,13 +24,13 @@ def test_a_customer_is_matched_after_confirmation_and_the_match_is_undone(
     first, second = (each["number"] for each in firm.records("customers")[-2:])
     firm.enter("customers", name=NAME)
     stuck = f"/records?company=Firm+{firm.company}&state=needs_attention"
-    person = visit(stuck, way=way, role=Role.OPERATOR)
+    person = visit(stuck, variant=variant, role=Role.OPERATOR)
     page = person.page
     person.reload_until(page.get_by_role("link", name=NAME))
     page.get_by_role("link", name=NAME).first.click()
 
     def press(name: str, role: str = "link") -> None:
-        if way.script:  # by keyboard
+        if variant.script:  # by keyboard
             person.tab_to(name)
             person.press_enter()
         else:

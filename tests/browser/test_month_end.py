@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from i18n.catalog import Language
 from models.enums import Role
-from tests.browser.person import Person, Way, both_ways
+from tests.browser.person import Person, Variant, in_both_variants
 from tests.journeys.firm import Firm
 
 SAID = {
@@ -36,42 +36,42 @@ SAID = {
 }
 
 
-@both_ways
+@in_both_variants
 def test_a_month_is_closed_with_a_known_difference_and_downloaded(
-    firm: Firm, visit: Callable[..., Person], tmp_path: Path, way: Way
+    firm: Firm, visit: Callable[..., Person], tmp_path: Path, variant: Variant
 ) -> None:
     firm.connect()
     invoice = firm.invoice(firm.project())
     firm.expect_vouchers([invoice])
-    number, said = invoice["invoiceNumber"], SAID[way.language]
+    number, words = invoice["invoiceNumber"], SAID[variant.language]
     (voucher,) = firm.records("vouchers")
     hidden = {"lines": [{"id": line["id"], "hidden": True} for line in voucher["lines"]]}
     firm.control("twentyfour", "PATCH", f"books/{firm.client}/vouchers/{voucher['number']}?type=11", hidden)
-    person = visit(f"/connections/{firm.connection.id}/reconciliation", way=way, role=Role.OPERATOR)
+    person = visit(f"/connections/{firm.connection.id}/reconciliation", variant=variant, role=Role.OPERATOR)
     page = person.page
 
-    page.get_by_label(said["month"], exact=True).fill(invoice["invoiceDate"][:7])
-    page.get_by_role("button", name=said["reconcile"]).click()
-    person.reload_until(page.get_by_text(said["found"]))
-    page.get_by_text(said["accept"]).first.click()
-    page.get_by_label(said["reason"]).fill("Tap på krav")
-    page.get_by_role("button", name=said["accept"]).click()
-    expect(page.get_by_text(said["agree"])).to_be_visible()
-    page.get_by_role("button", name=said["undo"]).click()
-    expect(page.get_by_text(said["found"])).to_be_visible()
-    page.get_by_text(said["accept"]).first.click()
-    page.get_by_label(said["reason"]).fill("Tap på krav")
-    page.get_by_role("button", name=said["accept"]).click()
-    expect(page.get_by_text(said["agree"])).to_be_visible()
+    page.get_by_label(words["month"], exact=True).fill(invoice["invoiceDate"][:7])
+    page.get_by_role("button", name=words["reconcile"]).click()
+    person.reload_until(page.get_by_text(words["found"]))
+    page.get_by_text(words["accept"]).first.click()
+    page.get_by_label(words["reason"]).fill("Tap på krav")
+    page.get_by_role("button", name=words["accept"]).click()
+    expect(page.get_by_text(words["agree"])).to_be_visible()
+    page.get_by_role("button", name=words["undo"]).click()
+    expect(page.get_by_text(words["found"])).to_be_visible()
+    page.get_by_text(words["accept"]).first.click()
+    page.get_by_label(words["reason"]).fill("Tap på krav")
+    page.get_by_role("button", name=words["accept"]).click()
+    expect(page.get_by_text(words["agree"])).to_be_visible()
 
     with page.expect_download() as download:
-        page.get_by_role("link", name=said["excel"]).click()
+        page.get_by_role("link", name=words["excel"]).click()
     kept = tmp_path / "kept.csv"
     download.value.save_as(kept)
     rows = list(csv.reader(kept.read_text("utf-8-sig").splitlines(), delimiter=";"))
-    (known,) = [row for row in rows if row[0] == said["accepted"]]
+    (known,) = [row for row in rows if row[0] == words["accepted"]]
     assert (str(number) in known[1], known[-3], known[-2]) == (True, "Tap på krav", person.email)
     assert f"-{date.fromisoformat(invoice['invoiceDate'][:10]):%Y-%m}-01-" in download.value.suggested_filename
     page.emulate_media(media="print")
-    expect(page.get_by_text(said["agree"])).to_be_visible()
-    expect(page.get_by_role("button", name=said["undo"])).to_be_hidden()
+    expect(page.get_by_text(words["agree"])).to_be_visible()
+    expect(page.get_by_role("button", name=words["undo"])).to_be_hidden()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 import models.admin.job_actions
-from models.admin import job_list, match_questions
+from models.admin import job_details, job_list, match_questions
 from models.admin.job_actions import RESOLVED_MANUALLY
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
@@ -86,7 +86,7 @@ class Office:
             for alert in session.scalars(select(AlertRow).order_by(AlertRow.id)):
                 told[alert.job_id].append(AlertType(alert.type))
         for job_id, turns in told.items():
-            if job_id and (view := models.admin.job_actions.show(self._database, job_id)):
+            if job_id and (view := job_details.find(self._database, job_id)):
                 yield view, turns
 
     def see_to_it(self, refused: set[str], happened: Callable[[], Counter[str]]) -> None:

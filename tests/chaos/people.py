@@ -11,7 +11,7 @@ from models.admin import job_actions, job_list
 from models.admin.job_actions import OPEN, RESOLVED_MANUALLY, RETRIABLE
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
-from models.admin.relink import TYPES, relink
+from models.admin.relink import RELINKABLE_TYPES, relink
 from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState
 from models.error_codes import UNSEEN_DRAFT
@@ -85,7 +85,7 @@ class People:
 
     def _relink(self) -> None:
         """Relink a customer to the number that it has, or have a customer or project matched again."""
-        linked = [view for view in self._jobs(*JobState) if view.record.entity_type in TYPES]
+        linked = [view for view in self._jobs(*JobState) if view.record.entity_type in RELINKABLE_TYPES]
         for view in self._some(linked, at_most=1):
             link = links.find(self._database, view.connection_id, view.record)
             says = link and view.record.entity_type is EntityType.CUSTOMER and self._rng.random() < 0.5

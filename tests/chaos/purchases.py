@@ -87,7 +87,7 @@ class Purchases:
         """Hide the lines of one."""
         if self.made:
             purchase = self._rng.choice(self.made)
-            self._outside.book(f"{purchase.path}/reverse", {"way": "hide"})
+            self._outside.book(f"{purchase.path}/reverse", {"method": "hide"})
             purchase.costs.clear()
 
     def scan_later(self) -> None:

@@ -19,7 +19,7 @@ from tests.installation import own_logging
 
 
 @pytest.fixture(autouse=True)
-def undone() -> Iterator[None]:
+def undone_numbers() -> Iterator[None]:
     with own_logging():
         yield
 

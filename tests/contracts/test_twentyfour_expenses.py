@@ -118,7 +118,7 @@ def test_a_later_change_of_a_voucher_returns_it_again(bookkeeper: TwentyFourSand
     for method, path, body in (
         ("PATCH", voucher, {"lines": [{"id": cost["id"], "project": 2}]}),
         ("POST", f"{voucher}/files", scanned(b"late")),
-        ("POST", f"{voucher}/reverse", {"way": "hide"}),
+        ("POST", f"{voucher}/reverse", {"method": "hide"}),
     ):
         since = pause(clock)
         bookkeeper.control(method, path, body)
@@ -128,7 +128,7 @@ def test_a_later_change_of_a_voucher_returns_it_again(bookkeeper: TwentyFourSand
 def test_a_counter_voucher_is_returned_by_itself(bookkeeper: TwentyFourSandbox, clock: Clock) -> None:
     enter(bookkeeper)
     since = pause(clock)
-    bookkeeper.control("POST", "/books/1/vouchers/40001/reverse", {"way": "counter"})
+    bookkeeper.control("POST", "/books/1/vouchers/40001/reverse", {"method": "counter"})
     erp = bookkeeper.gateway()
     assert changed(erp, since=since) == ["2026-104-40002"]
     assert amounts(erp.supplier_voucher("2026-104-40002")) == {(4300, 1): -125000}

@@ -14,7 +14,7 @@ from babel.messages.extract import extract
 from jinja2 import Environment
 
 from i18n.catalog import Language, catalog, former_wordings
-from i18n.extraction import KEYWORDS, PACKAGES, ROOT, extract_all, is_translated, updated
+from i18n.extraction import KEYWORDS, PACKAGES, ROOT, extract_all, is_translated, updated_file
 
 Token = tuple[int, str, str]
 LEXER = Environment(autoescape=True, extensions=["jinja2.ext.i18n"])
@@ -53,11 +53,11 @@ def test_everything_is_translated() -> None:
 
 
 def test_a_former_wording_maps_to_a_present_one_with_the_same_values() -> None:
-    said = {message.id for message in messages()}
+    current = {message.id for message in messages()}
     formers = former_wordings()
     assert len(formers) > 400
-    assert [new for new in formers.values() if new not in said] == []
-    assert [old for old in formers if old in said] == []
+    assert [new for new in formers.values() if new not in current] == []
+    assert [old for old in formers if old in current] == []
     values = {old: [set(PLACEHOLDERS.findall(each)) for each in (old, new)] for old, new in formers.items()}
     assert [old for old, (before, now) in values.items() if before != now] == []
 
@@ -87,11 +87,11 @@ def ending(text: str) -> str:
 
 
 def test_updating_an_up_to_date_catalog_changes_nothing() -> None:
-    assert updated(Language.NORWEGIAN) == (ROOT / "i18n/locales/nb/LC_MESSAGES/messages.po").read_text()
+    assert updated_file(Language.NORWEGIAN) == (ROOT / "i18n/locales/nb/LC_MESSAGES/messages.po").read_text()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_texts_are_shown_whole(path: Path) -> None:
+def test_messages_are_not_put_together_from_pieces(path: Path) -> None:
     pieced = [
         ast.unparse(node)
         for node in ast.walk(ast.parse(path.read_text()))

@@ -25,9 +25,9 @@ def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.builds(lambda one, other: msg("{one}: {other}", one=one, other=other), inner, inner)
 
 
-def kept(said: str) -> str:
+def kept(message: str) -> str:
     """Put a sentence through the database's JSON and back."""
-    return from_json(json.loads(json.dumps(as_json(said))))
+    return from_json(json.loads(json.dumps(as_json(message))))
 
 
 def test_a_message_is_english_until_another_language_is_requested() -> None:
@@ -58,10 +58,10 @@ def test_text_of_other_systems_is_not_translated(language: Language) -> None:
 
 
 @given(st.recursive(st.text(), nested))
-def test_a_message_keeps_its_values_whatever_they_are(said: str) -> None:
-    again = kept(said)
-    assert (again, type(again)) == (said, type(said))
-    assert translate(again, Language.NORWEGIAN) == translate(said, Language.NORWEGIAN)
+def test_a_message_keeps_its_values_whatever_they_are(message: str) -> None:
+    again = kept(message)
+    assert (again, type(again)) == (message, type(message))
+    assert translate(again, Language.NORWEGIAN) == translate(message, Language.NORWEGIAN)
 
 
 @pytest.mark.parametrize("name", ["{", "}}", "{account}", "%(email)s", "%"])
@@ -97,9 +97,9 @@ def test_an_old_message_that_the_code_no_longer_has_is_still_shown(
 
 
 def test_days_and_amounts_are_formatted_in_the_readers_language() -> None:
-    said = msg("{day}: {amount} kroner", day=Day(date(2026, 9, 1)), amount=Amount(-240050))
-    assert said == "01.09.2026: -2 400,50 kroner"
-    for each in (said, kept(said), deepcopy(said)):
+    message = msg("{day}: {amount} kroner", day=Day(date(2026, 9, 1)), amount=Amount(-240050))
+    assert message == "01.09.2026: -2 400,50 kroner"
+    for each in (message, kept(message), deepcopy(message)):
         assert translate(each, Language.NORWEGIAN) == "01.09.2026: -2 400,50 kroner"
         assert translate(each, Language.ENGLISH) == "1 Sept 2026: -2,400.50 kroner"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.admin import job_actions
+from models.admin import job_details
 from models.admin.job_list import JobView
 from models.connections.repository import Connection, Connections
 from models.database import Database
@@ -77,7 +77,7 @@ class Reader:
             runner.drain(lane)
 
     def change(self, entity_type: EntityType, record_id: str) -> JobView:
-        found = job_actions.find(self.database, self.connection.id, Record(entity_type, record_id))
+        found = job_details.find_by_record(self.database, self.connection.id, Record(entity_type, record_id))
         assert found is not None
         return found
 

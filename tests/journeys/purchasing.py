@@ -43,7 +43,7 @@ class Purchasing:
 
     def reverse(self, voucher: Record, *, way: str) -> None:
         """Reverse a voucher."""
-        self._control("POST", f"{_path(voucher)}/reverse", {"way": way})
+        self._control("POST", f"{_path(voucher)}/reverse", {"method": way})
 
     def scan(self, voucher: Record, content: bytes, **more: Any) -> None:
         """Add a document to a voucher."""

@@ -3,7 +3,7 @@ from random import Random
 
 from local import demo_company
 from local.demo_user import eventually, expect
-from models.admin import job_actions
+from models.admin import job_details
 from models.enums import EntityType, Outcome, Record
 from tests.factories import DOCUMENTED_WEBHOOK
 from tests.journeys.firm import LOGIN_OPERATIONS, Firm
@@ -53,7 +53,7 @@ def test_the_echo_of_a_returned_customer_number_causes_no_call_to_24sevenoffice(
     assert [each["customerNumber"] for each in firm.moment("customers")] == ["10001"]
     once = {name: calls for name, calls in firm.calls().items() if name not in LOGIN_OPERATIONS}
     assert once == {"GetCompanySyncList": 1, "SaveCompanies": 1}
-    job = job_actions.find(
+    job = job_details.find_by_record(
         firm.container.database, firm.connection.id, Record(EntityType.CUSTOMER, str(customer["id"]))
     )
     assert job

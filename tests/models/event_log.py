@@ -1,4 +1,4 @@
-"""The events written for receivers, so that a test checks them in one line."""
+"""Receivers and the events written for them, so that a test checks them in one line."""
 
 from collections.abc import Collection
 from typing import Any
@@ -15,7 +15,7 @@ from tests.factories import NOW
 URL = "https://program.example/events"
 
 
-def added(
+def add_receiver(
     receivers: Receivers,
     *,
     url: str = URL,
@@ -28,17 +28,17 @@ def added(
 
 
 def events(database: Database) -> list[tuple[str, dict[str, Any]]]:
-    """Return the written events, by type and data, in no order."""
+    """Return the type and data of the written events, sorted."""
     with database.transaction() as session:
         rows = session.execute(select(EventRow.type, EventRow.data)).all()
     return sorted(((each.type, each.data) for each in rows), key=str)
 
 
-def types(database: Database) -> list[str]:
+def event_types(database: Database) -> list[str]:
     return [type_ for type_, _ in events(database)]
 
 
-def told(database: Database, receiver: Receiver) -> list[str]:
+def events_of(database: Database, receiver: Receiver) -> list[str]:
     """Return the events that a receiver gets or has got."""
     of_receiver = EventDeliveryRow.receiver_id == receiver.id
     query = select(EventRow.type).join(EventDeliveryRow, EventDeliveryRow.event_id == EventRow.id)

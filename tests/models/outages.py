@@ -22,7 +22,7 @@ def fail(
     retry_after: timedelta,
     now: datetime,
 ) -> None:
-    """Open the circuit breaker for so long."""
+    """Open the circuit breaker for ``retry_after``."""
     problems = [problem(alert_type, retry_after=retry_after)]
     with database.transaction() as session:
         circuit_breaker.record_batch(session, connection_id, synced=False, problems=problems, now=now, jitter=0)

@@ -35,7 +35,7 @@ def test_a_connection_that_broke_while_idle_is_replaced(own: Database, database_
 
 
 def test_a_connection_that_is_left_in_a_transaction_is_replaced(own: Database) -> None:
-    """As psycopg2 leaves one whose commit was cancelled: it takes the transaction for ended."""
+    """After a cancelled commit, psycopg2 considers the transaction ended while PostgreSQL does not."""
     number = text("select pg_backend_pid()")
     with own.statement() as connection:
         left = connection.scalar(number)
@@ -47,7 +47,7 @@ def test_a_connection_that_is_left_in_a_transaction_is_replaced(own: Database) -
         assert session.scalar(number) != left
 
 
-def test_nothing_is_sent_around_a_single_statement(own: Database, database_url: str) -> None:
+def test_a_single_statement_takes_one_round_trip(own: Database, database_url: str) -> None:
     """Webhooks and batches consist of single statements, so another round trip each would be noticed."""
     looking = Database(SecretStr(database_url))
     with own.transaction() as session:
@@ -71,7 +71,7 @@ def test_nothing_is_sent_around_a_single_statement(own: Database, database_url: 
 def test_a_client_that_is_silent_within_a_transaction_loses_its_locks(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a host does that is cut off, until the network is back: others must not wait for that."""
+    """A host that is cut off from the network is silent like this, and others must not wait for it."""
     monkeypatch.setattr(models_database, "IDLE_SECONDS", 1)
     cut_off = Database(SecretStr(database_url))
     with pytest.raises(DatabaseUnavailableError):

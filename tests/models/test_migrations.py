@@ -96,7 +96,7 @@ FILLED_WITH: dict[type, object] = {
 
 
 def write(database: Database, *rows: tuple[str, dict[str, Any]]) -> None:
-    """Write rows into tables as they are, whatever the product makes of them now."""
+    """Write rows into the tables as they are in this version of the schema, bypassing the product's classes."""
     with database.transaction() as session:
         tables = MetaData()
         tables.reflect(session.connection())
@@ -143,10 +143,10 @@ def test_jobs_get_the_states_of_the_table_and_back(database: Database, database_
     for name, values in jobs.items():
         job = {"connection_id": 1, "entity_type": "invoice", "record_id": name, "due_at": NOW, **values}
         write(database, ("sync_jobs", job))
-    before = stood(database)
+    before = job_states(database)
     for _ in range(2):
         migrate(SecretStr(database_url))
-        assert stood(database) == {
+        assert job_states(database) == {
             "new": ("queued", NOW),
             "waits": ("waiting", later),
             "retried": ("retrying", later),
@@ -159,10 +159,10 @@ def test_jobs_get_the_states_of_the_table_and_back(database: Database, database_
             "closed": ("dismissed", None),
         }
         downgrade(SecretStr(database_url), to="0016")
-        assert stood(database) == before
+        assert job_states(database) == before
 
 
-def stood(database: Database) -> dict[str, tuple[str, datetime | None]]:
+def job_states(database: Database) -> dict[str, tuple[str, datetime | None]]:
     with database.transaction() as session:
         rows = session.execute(text("select record_id, state, due_at from sync_jobs"))
         return {record_id: (state, due_at) for record_id, state, due_at in rows}
@@ -279,7 +279,7 @@ def test_earlier_sessions_stay_and_incomplete_sign_ins_end_on_downgrade(
     assert session
     assert not session.is_confirmed(NOW)
     assert (session.user.password_is_temporary, session.user.has_factor) == (False, False)
-    sessions.start(database, 1, now=NOW, how=sessions.Beginning(awaits_code=True))
+    sessions.start(database, 1, now=NOW, details=sessions.SessionDetails(awaits_code=True))
     with database.transaction() as transaction:
         account_alerts.queue(transaction, "anna@example.com", "Added", "Added.", now=NOW)
     downgrade(SecretStr(database_url), to="0023")

@@ -61,5 +61,5 @@ def test_the_sentence_about_a_wrong_address_names_the_wrong_part(
     ],
 )
 def test_the_error_of_a_server_or_pooler_is_quoted(database_url: str, says: str, cause: str) -> None:
-    with pooler(database_url, says=says) as url:
+    with pooler(database_url, error=says) as url:
         assert refusal(url).cause == cause

@@ -38,9 +38,9 @@ def lax(url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("ignores", [False, True])
-def test_through_a_pooler_the_integration_sees_settings_not_in_effect(database_url: str, *, ignores: bool) -> None:
+def test_settings_that_a_pooler_drops_are_detected(database_url: str, *, ignores: bool) -> None:
     assert lax(database_url) == []
-    with pooler(database_url, ignores=ignores) as url:
+    with pooler(database_url, ignores_options=ignores) as url:
         assert lax(url) == TIMEOUTS
 
 
@@ -50,7 +50,7 @@ def test_behind_a_pooler_the_runbooks_recipe_puts_all_settings_in_effect(
     database_url: str, *, ignores: bool
 ) -> None:
     assert len(RECIPE) == 4
-    with pooler(database_url, ignores=ignores) as url:
+    with pooler(database_url, ignores_options=ignores) as url:
         assert lax(url) == []
         migrate(SecretStr(url))
 

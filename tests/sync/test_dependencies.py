@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
-from models.admin import discrepancies, job_actions
+from models.admin import discrepancies, job_actions, job_details
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import dependencies, links
 from models.inbox.links import Link
@@ -38,7 +38,7 @@ def close(world: World, entity_type: EntityType, record_id: str) -> None:
 
 
 def attempts(world: World, entity_type: EntityType, record_id: str) -> int:
-    return len(job_actions.attempts(world.database, world.job(entity_type, record_id).id))
+    return len(job_details.attempts(world.database, world.job(entity_type, record_id).id))
 
 
 def pass_by(world: World, *, hours: int) -> None:

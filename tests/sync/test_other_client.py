@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from models.admin import match_questions, relink
-from models.admin.erasure import JobsRunningError
 from models.connections.repository import Connections, LinksExistError
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases, links, questions
-from models.inbox.leases import LeaseLostError, SyncJob
+from models.inbox.leases import JobsRunningError, LeaseLostError, SyncJob
 from models.inbox.links import Link
 from models.inbox.questions import Candidate
 from sync.engine.context import NOT_IN_MOMENT, SyncContext
@@ -231,7 +230,7 @@ def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
     with pytest.raises(LeaseLostError):
         late(context, lease.jobs[0])
     assert links.find(world.database, world.connection.id, CUSTOMER) == there
-    assert questions.unanswered(world.database, job_id) == []
+    assert questions.open_candidates(world.database, job_id) == []
 
 
 def test_a_worker_that_lost_its_lease_asks_no_answered_question(world: World) -> None:

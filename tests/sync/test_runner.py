@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from models.admin import job_actions, reminders
+from models.admin import job_details, reminders
 from models.enums import EntityType, JobState, Lane, Outcome
 from models.inbox import leases
 from sync.engine import call_log
@@ -81,7 +81,7 @@ def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavaila
     world.receive(EntityType.CUSTOMER, *"123")
     world.drain(EntityType.CUSTOMER)
     assert world.moment.calls["customer"] == 1
-    tries = [len(job_actions.attempts(world.database, world.job(EntityType.CUSTOMER, each).id)) for each in "123"]
+    tries = [len(job_details.attempts(world.database, world.job(EntityType.CUSTOMER, each).id)) for each in "123"]
     assert tries == [1, 0, 0]
     world.run_after(minutes=1)
     assert len(world.erp.companies) == 3
@@ -96,7 +96,7 @@ def test_untried_jobs_wait_only_for_the_error_that_ended_the_batch(world: World)
     world.drain(EntityType.PROJECT)
     waits = [world.wait(EntityType.PROJECT, each) for each in "4567"]
     assert waits == [timedelta(minutes=10)] + 3 * [timedelta(seconds=2.5)]
-    tries = [len(job_actions.attempts(world.database, world.job(EntityType.PROJECT, each).id)) for each in "4567"]
+    tries = [len(job_details.attempts(world.database, world.job(EntityType.PROJECT, each).id)) for each in "4567"]
     assert tries == [1, 1, 0, 0]
 
 
@@ -302,7 +302,7 @@ def test_an_attempt_stores_the_calls_to_the_remote_systems(world: World, monkeyp
     monkeypatch.setattr(world.erp, "save_companies", save_companies)
     world.sync(EntityType.CUSTOMER, "1", "2")
     for record_id in "12":
-        (attempt,) = job_actions.attempts(world.database, world.job(EntityType.CUSTOMER, record_id).id)
+        (attempt,) = job_details.attempts(world.database, world.job(EntityType.CUSTOMER, record_id).id)
         assert [each["operation"] for each in attempt.calls] == [f"GET customers/{record_id}", "SaveCompanies"]
         assert all(len(each["response"]) < 9000 for each in attempt.calls)
 
@@ -321,7 +321,7 @@ def test_an_attempt_stores_no_calls_made_for_another_record_alone(
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
     world.sync(EntityType.PROJECT, "4", "5")
     for record_id in "45":
-        (attempt,) = job_actions.attempts(world.database, world.job(EntityType.PROJECT, record_id).id)
+        (attempt,) = job_details.attempts(world.database, world.job(EntityType.PROJECT, record_id).id)
         assert [each["operation"] for each in attempt.calls] == [f"SaveProject {record_id}"]
 
 
@@ -331,7 +331,7 @@ def test_the_rest_of_a_one_by_one_batch_is_given_back_in_an_outage(world: World)
     world.erp.fails_before["save_project"] = [UnavailableError("24SevenOffice is down.")]
     world.receive(EntityType.PROJECT, "4", "5")
     world.drain(EntityType.PROJECT)
-    tries = [len(job_actions.attempts(world.database, world.job(EntityType.PROJECT, each).id)) for each in "45"]
+    tries = [len(job_details.attempts(world.database, world.job(EntityType.PROJECT, each).id)) for each in "45"]
     assert tries == [1, 0]
     world.run_after(minutes=1)
     assert len(world.erp.projects) == 2

@@ -14,7 +14,7 @@ from tests.sync.conftest import World
 
 @pytest.fixture
 def token(world: World) -> str:
-    return world.connections.new_token(world.connection.id, actor="test", now=world.now)
+    return world.connections.regenerate_token(world.connection.id, actor="test", now=world.now)
 
 
 def told(world: World, token: str, *records: int) -> list[bool]:
@@ -67,7 +67,7 @@ def test_a_limited_webhook_still_syncs_known_records_and_polls_the_rest(world: W
 def test_a_new_webhook_url_is_not_limited(world: World, token: str) -> None:
     told(world, token, *range(MAX_NONEXISTENT))
     world.run()
-    new = world.connections.new_token(world.connection.id, actor="test", now=world.now)
+    new = world.connections.regenerate_token(world.connection.id, actor="test", now=world.now)
     assert told(world, new, 9001) == [True]
 
 
@@ -75,7 +75,7 @@ def test_webhooks_to_the_old_url_do_not_limit_the_new_one(world: World, token: s
     told(world, token, *range(MAX_NONEXISTENT))
     world.run()
     world.later(seconds=1)
-    new = world.connections.new_token(world.connection.id, actor="test", now=world.now)
+    new = world.connections.regenerate_token(world.connection.id, actor="test", now=world.now)
     told(world, new, 9001)
     world.run()
     assert told(world, new, 9002) == [True]

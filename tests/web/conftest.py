@@ -16,6 +16,7 @@ from models.users.repository import Rights
 from tests.factories import NOW, settings
 from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import Host
+from tests.web.customers import Customer, add_objects, add_rival
 from tests.web.http_browser import legible
 from web.app import create_app
 from web.security.cookies import SESSION
@@ -108,3 +109,14 @@ def web(container: Container, host: tuple[Host, str]) -> Iterator[Web]:
 @pytest.fixture
 def administrator(web: Web) -> Person:
     return web.as_(Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def ours(web: Web, container: Container) -> Customer:
+    """The customer of the tested users, whose connection is that of ``web``."""
+    return add_objects(container, web.connection, web.webhook_url.rpartition("/")[2], title="Invoice 1024")
+
+
+@pytest.fixture
+def rival(container: Container) -> Customer:
+    return add_rival(container)

@@ -12,7 +12,7 @@ import lxml.html
 import requests
 from lxml.html import FormElement, HtmlElement
 
-ENOUGH = 4
+MAX_URLS_PER_ROUTE = 4
 """How many URLs of one route are visited: lists have endless variants."""
 
 
@@ -28,7 +28,7 @@ class Form:
 
 
 @dataclass
-class Surfer:
+class Crawler:
     """Visits all pages that a user may see.
 
     Args:
@@ -42,16 +42,16 @@ class Surfer:
     session: requests.Session
     pages: dict[str, requests.Response] = field(default_factory=dict)
 
-    def look_around(self, *starts: str) -> None:
-        """Follow all links from these paths on."""
+    def crawl(self, *starts: str) -> None:
+        """Follow all links from these paths."""
         ahead, seen = deque(starts), Counter[str]()
         while ahead:
             address = ahead.popleft()
-            if address in self.pages or seen[route := self.route(address)] >= ENOUGH:
+            if address in self.pages or seen[route := self.route(address)] >= MAX_URLS_PER_ROUTE:
                 continue
             seen[route] += 1
             self.pages[address] = page = self.session.get(self.url + address, timeout=10)
-            ahead += self._ways_on(address, page)
+            ahead += self._links_of(address, page)
 
     def forms(self) -> list[Form]:
         """Return the forms, one of each kind: same route, same fields."""
@@ -61,7 +61,7 @@ class Surfer:
                 found.setdefault((form.route, form.method, tuple(form.fields)), form)
         return list(found.values())
 
-    def again(self, form: Form) -> Form:
+    def reload(self, form: Form) -> Form:
         """Return a form as its page shows it now; if it is gone, as it was, with the CSRF token of others."""
         shown = list(self._forms(form.page, self.session.get(self.url + form.page, timeout=10)))
         stale = replace(
@@ -75,8 +75,8 @@ class Surfer:
         fitting = [each for each in self.routes if _pattern(each).fullmatch(path)]
         return min(fitting, key=lambda each: each.count("{"), default="")
 
-    def _ways_on(self, address: str, page: requests.Response) -> Iterator[str]:
-        """Return where a page leads by its links, and by its search forms with the values that they offer."""
+    def _links_of(self, address: str, page: requests.Response) -> Iterator[str]:
+        """Return the URLs of a page's links, and of its search forms with the values that they offer."""
         for link in _tree(page).xpath("//a/@href") if _is_page(page) else ():
             there = urlsplit(urljoin(page.url, link))
             if f"{there.scheme}://{there.netloc}" == self.url and not there.path.startswith("/static"):

@@ -32,13 +32,13 @@ def fill_in(person: Person, path: str, *, to: str = "", **entered: Any) -> reque
 
 def error_at(page: requests.Response, name: str) -> str:
     """Return the error shown at a field, which is connected to it for screen readers."""
-    said = re.search(rf'<p class="error" id="({name}(?:-\w+)?-error)">(.*?)</p>', page.text)
-    assert said, page.text
+    error = re.search(rf'<p class="error" id="({name}(?:-\w+)?-error)">(.*?)</p>', page.text)
+    assert error, page.text
     field = re.search(rf'<(?:input|textarea|select)[^>]*name="{name}"[^>]*>', page.text)
     assert field
-    assert said[1] in field[0]
+    assert error[1] in field[0]
     assert 'aria-invalid="true"' in field[0]
-    return said[2]
+    return error[2]
 
 
 def summary_of(page: requests.Response) -> dict[str, str]:

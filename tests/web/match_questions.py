@@ -18,7 +18,7 @@ OWN = Candidate("", "NORDLYS OSLO", "923609016", "bergen@nordlys.example", addre
 """The Moment record that these are asked about."""
 
 
-def asked(
+def add_question(
     web: Web, container: Container, entity_type: EntityType = EntityType.CUSTOMER, *candidates: Candidate
 ) -> int:
     """Make a job that waits for an answer about its match."""

@@ -4,7 +4,7 @@ from worker.container import Container
 from worker.queues import QUEUE_OF
 
 
-def work_off(container: Container) -> None:
+def run_queued_operations(container: Container) -> None:
     """Run the queued operations, as a worker does."""
     waiting = messages(container)
     container.redis.delete(QUEUE_OF["run_operation"])

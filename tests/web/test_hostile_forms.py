@@ -27,13 +27,13 @@ from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users import second_factor, sessions, tokens
 from models.users.repository import Rights
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 from models.users.tokens import TokenScope
 from tests.factories import settings
-from tests.installation import compared, failed_job
+from tests.installation import add_failed_job, add_reconciliation
 from tests.web.conftest import Web
-from tests.web.crawler import Form, Surfer
-from tests.web.match_questions import asked
+from tests.web.crawler import Crawler, Form
+from tests.web.match_questions import add_question
 from web.app import create_app
 from web.dependencies import FORM_MEDIA_TYPE
 from web.security.auth import SET_UP_FACTOR
@@ -92,21 +92,21 @@ ENTER_CODE = "/sign-in/code"
 EVERYTHING, VIEWING = (Rights(role, Scope()) for role in (Role.ADMINISTRATOR, Role.VIEWER))
 
 
-class Stranger:
+class Visitor:
     """A person who is not signed in."""
 
     def __init__(self, web: Web) -> None:
         self.url = web.url
         self.start = "/"
 
-    def surfer(self) -> Surfer:
+    def crawler(self) -> Crawler:
         """Begin with a new session."""
         session = requests.Session()
         session.cookies.set(SIGN_IN.full_name(https=True), "anything")
-        return Surfer(self.url, list(paths()), session)
+        return Crawler(self.url, list(paths()), session)
 
 
-class Administrator(Stranger):
+class Administrator(Visitor):
     """A user who may do everything, whatever they did before."""
 
     def __init__(self, web: Web, container: Container) -> None:
@@ -117,30 +117,30 @@ class Administrator(Stranger):
             self._database, "anne@example.com", EVERYTHING, password=password, actor="test", now=clock()
         )
 
-    def surfer(self) -> Surfer:
+    def crawler(self) -> Crawler:
         """Sign in, with all rights restored."""
         users.enable(self._database, self._user.id, actor="test", now=clock())
         sessions.start(self._database, self._user.id, now=clock())
         users.keep_password(self._database, self._user.id)
         users.update(self._database, self._user.id, EVERYTHING, actor="test", now=clock())
-        surfer = super().surfer()
-        surfer.session.cookies.set(
+        crawler = super().crawler()
+        crawler.session.cookies.set(
             SESSION.full_name(https=True), sessions.start(self._database, self._user.id, now=clock())
         )
-        return surfer
+        return crawler
 
 
-class WithFactor(Stranger):
+class WithFactor(Visitor):
     """A user with a second factor who visits its pages only: first without having given it, then with it."""
 
     def __init__(self, web: Web, container: Container, *, awaits_code: bool) -> None:
         super().__init__(web)
-        self._container, self._how = container, Beginning(awaits_code=awaits_code)
+        self._container, self._how = container, SessionDetails(awaits_code=awaits_code)
         self.start = ENTER_CODE if awaits_code else SET_UP_FACTOR
         email = f"eva-{awaits_code}@example.com".lower()
         self._user = users.add(container.database, email, VIEWING, password=None, actor="test", now=clock())
 
-    def surfer(self) -> Surfer:
+    def crawler(self) -> Crawler:
         """Sign in, with a second factor again."""
         database, vault, now = self._container.database, self._container.vault, clock()
         if not users.get(database, self._user.id).has_factor:
@@ -149,14 +149,14 @@ class WithFactor(Stranger):
             second_factor.set_up(database, vault, self._user, offered, TOTP(key).at(now), now=now)
             users.set_password(database, self._user.id, "correct horse battery", actor="test", now=now)
             users.keep_password(database, self._user.id)
-        surfer = super().surfer()
-        surfer.routes = [path for path in paths() if path.startswith(self.start)]
-        token = sessions.start(database, self._user.id, now=now, how=self._how)
-        surfer.session.cookies.set(SESSION.full_name(https=True), token)
-        return surfer
+        crawler = super().crawler()
+        crawler.routes = [path for path in paths() if path.startswith(self.start)]
+        token = sessions.start(database, self._user.id, now=now, details=self._how)
+        crawler.session.cookies.set(SESSION.full_name(https=True), token)
+        return crawler
 
 
-def received(container: Container) -> None:
+def add_receivers(container: Container) -> None:
     """Add a receiver with a given-up delivery, and a disabled one."""
     add, now = container.receivers.add, clock()
     for url, enabled in (("https://crm.example", True), ("https://erp.example", False)):
@@ -168,54 +168,54 @@ def received(container: Container) -> None:
 
 
 @pytest.fixture
-def people(web: Web, container: Container) -> Sequence[Stranger]:
+def people(web: Web, container: Container) -> Sequence[Visitor]:
     """A stranger and an administrator of an installation where every form appears somewhere."""
-    failed_job(container, web.connection)
-    compared(container, web.connection)
-    asked(web, container)
-    answered = asked(web, container, EntityType.PROJECT, Candidate("8", "Kulturhuset"))
+    add_failed_job(container, web.connection)
+    add_reconciliation(container, web.connection)
+    add_question(web, container)
+    answered = add_question(web, container, EntityType.PROJECT, Candidate("8", "Kulturhuset"))
     match_questions.answer(container.database, answered, "8", actor="test", now=clock())
     links.save(container.database, web.connection.id, Record(EntityType.PROJECT, "7"), Link("8"), now=clock())
-    resting, _ = container.connections.add(
+    paused, _ = container.connections.add(
         "Fjord Prosjekt AS", settings(moment_company="fjord-prosjekt-as"), actor="test", now=clock()
     )
-    container.connections.pause(resting.id, "The password is wrong.", now=clock())
+    container.connections.pause(paused.id, "The password is wrong.", now=clock())
     container.operations.request(
         OperationType.INITIAL_MATCHING, web.connection.id, input_=PREVIEW, actor="test", now=clock()
     )
     gone = users.add(container.database, "gone@example.com", EVERYTHING, password=None, actor="test", now=clock())
     scope = Scope()
-    received(container)
+    add_receivers(container)
     tokens.create(container.database, "ERP", scopes=frozenset(TokenScope), scope=scope, actor="test", now=clock())
     administrator = Administrator(web, container)
     users.disable(container.database, gone.id, actor="test", now=clock())
-    return Stranger(web), *(WithFactor(web, container, awaits_code=each) for each in (True, False)), administrator
+    return Visitor(web), *(WithFactor(web, container, awaits_code=each) for each in (True, False)), administrator
 
 
-def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[Stranger]) -> None:
+def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[Visitor]) -> None:
     taking = {path for path, methods in paths().items() if "post" in methods and not path.startswith(NOT_LINKED)}
-    assert taking - {form.route for person in people for form in look_around(person).forms()} == set()
+    assert taking - {form.route for person in people for form in crawl(person).forms()} == set()
 
 
-def test_no_form_fails_or_repeats_its_input_unescaped(people: Sequence[Stranger]) -> None:
+def test_no_form_fails_or_repeats_its_input_unescaped(people: Sequence[Visitor]) -> None:
     for person in people:
-        for form in look_around(person).forms():
+        for form in crawl(person).forms():
             fill_in_often(person, form)
-        for page in look_around(person).pages.values():
-            expect_sound(page)
+        for page in crawl(person).pages.values():
+            expect_no_error(page)
 
 
-def fill_in_often(person: Stranger, form: Form) -> None:
+def fill_in_often(person: Visitor, form: Form) -> None:
     @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 50)
-    @given(filled(form.fields), st.sampled_from([FORM_MEDIA_TYPE] * 15 + WRONG_TYPES))
+    @given(form_inputs(form.fields), st.sampled_from([FORM_MEDIA_TYPE] * 15 + WRONG_TYPES))
     def fill_in(pairs: Pairs, content_type: str) -> None:
-        send(person.surfer(), form, pairs, content_type)
+        send(person.crawler(), form, pairs, content_type)
 
     fill_in()
 
 
-def filled(fields: Mapping[str, Sequence[str]]) -> SearchStrategy[Pairs]:
-    """Return ways to fill in a form: some fields with hostile values, left out or twice, the others as offered."""
+def form_inputs(fields: Mapping[str, Sequence[str]]) -> SearchStrategy[Pairs]:
+    """Return a strategy for inputs: some fields are hostile, missing or twice, the others as the form offers them."""
     anything = st.sampled_from(HOSTILE) | st.text(max_size=40)
 
     def field(name: str, *, hit: bool) -> SearchStrategy[Pairs]:
@@ -231,29 +231,29 @@ def filled(fields: Mapping[str, Sequence[str]]) -> SearchStrategy[Pairs]:
     return st.frozensets(st.sampled_from(sorted(fields)), max_size=4).flatmap(fill)
 
 
-def send(surfer: Surfer, form: Form, pairs: Pairs, content_type: str) -> None:
+def send(crawler: Crawler, form: Form, pairs: Pairs, content_type: str) -> None:
     """Send a form, and check that neither the response nor the page that it leads to is an error."""
-    offered = surfer.again(form).fields  # perhaps fewer choices than before, once one of them was taken
+    offered = crawler.reload(form).fields  # perhaps fewer choices than before, once one of them was taken
     filled_in = [
         (name, offered[name][value % len(offered[name])] if isinstance(value, int) else value)
         for name, value in pairs
     ]
     body, kind = urlencode(filled_in), {"Content-Type": content_type}
     where = {"params": body} if form.method == "GET" else {"data": body, "headers": kind}
-    answer = surfer.session.request(
-        form.method, surfer.url + form.action, **where, allow_redirects=False, timeout=10
+    answer = crawler.session.request(
+        form.method, crawler.url + form.action, **where, allow_redirects=False, timeout=10
     )
-    expect_sound(answer)
+    expect_no_error(answer)
     if location := answer.headers.get("Location"):
         assert location.startswith("/")
         assert not location.startswith(("//", "/\\"))
-        expect_sound(surfer.session.get(surfer.url + location, timeout=10))
+        expect_no_error(crawler.session.get(crawler.url + location, timeout=10))
 
 
-def look_around(person: Stranger) -> Surfer:
-    surfer = person.surfer()
-    surfer.look_around(person.start)
-    return surfer
+def crawl(person: Visitor) -> Crawler:
+    crawler = person.crawler()
+    crawler.crawl(person.start)
+    return crawler
 
 
 @cache
@@ -262,7 +262,7 @@ def paths() -> dict[str, dict[str, object]]:
     return described
 
 
-def expect_sound(answer: requests.Response) -> None:
+def expect_no_error(answer: requests.Response) -> None:
     asked = f"{answer.request.method} {answer.request.url} {answer.request.body!r}"
     assert answer.status_code < 500, asked
     if answer.headers.get("Content-Type", "").startswith("text/html"):  # an exported table has the text as it is

@@ -65,9 +65,9 @@ def test_responses_are_counted_by_part_and_no_path_is_exposed(watched: Web) -> N
     eventually(
         lambda: 'moment24_http_requests_total{part="webhook",status="202"} 1.0' in ask(watched, token=TOKEN).text
     )
-    said = ask(watched, token=TOKEN).text  # a response is counted a moment after it was given
+    metrics = ask(watched, token=TOKEN).text  # a response is counted a moment after it was given
     for part, status in (("webhook", 202), ("webhook", 405), ("page", 404), ("health", 200)):
-        assert f'moment24_http_requests_total{{part="{part}",status="{status}"}} 1.0' in said.splitlines()
-    assert 'moment24_http_request_seconds_count{part="webhook"} 2.0' in said.splitlines()
-    assert watched.webhook_url.rpartition("/")[2] not in said
-    assert "nobody-has-this" not in said
+        assert f'moment24_http_requests_total{{part="{part}",status="{status}"}} 1.0' in metrics.splitlines()
+    assert 'moment24_http_request_seconds_count{part="webhook"} 2.0' in metrics.splitlines()
+    assert watched.webhook_url.rpartition("/")[2] not in metrics
+    assert "nobody-has-this" not in metrics

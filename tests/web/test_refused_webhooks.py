@@ -45,7 +45,7 @@ def test_if_webhooks_cannot_be_written_every_signal_says_so(
     assert (ready.status_code, ready.json()["postgresql"]) == (503, cause)
     assert [web.notify(WEBHOOK).status_code for _ in range(2)] == [503, 503]
     assert [each["cause"] for each in events(caplog) if each["event"] == "webhook_refused"] == [cause, cause]
-    assert told(container, "moment24_webhooks_refused_total", cause=cause) == 2
+    assert metric_value(container, "moment24_webhooks_refused_total", cause=cause) == 2
     installation = container.installation_metrics.text().decode().splitlines()
     assert "moment24_postgresql_up 1.0" in installation
     assert "moment24_postgresql_takes_webhooks 0.0" in installation
@@ -71,5 +71,5 @@ def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [record.msg for record in caplog.records if isinstance(record.msg, dict)]
 
 
-def told(container: Container, name: str, **labels: Any) -> float | None:
+def metric_value(container: Container, name: str, **labels: Any) -> float | None:
     return container.metrics.registry.get_sample_value(name, labels)

@@ -61,8 +61,8 @@ def test_a_request_as_long_as_our_longest_is_answered(address: tuple[str, int]) 
 def test_an_endless_header_is_refused_at_once(address: tuple[str, int], name: str) -> None:
     start = f"GET / HTTP/1.1\r\nHost: x\r\n{name}".encode()
     began = time.monotonic()
-    said = answer_to(address, start, *[b"x" * 1024] * 4096)
-    assert said == b"closed" or said.startswith(b"HTTP/1.1 431 ")
+    answer = answer_to(address, start, *[b"x" * 1024] * 4096)
+    assert answer == b"closed" or answer.startswith(b"HTTP/1.1 431 ")
     assert time.monotonic() - began < 10
 
 

@@ -51,13 +51,15 @@ def test_a_webhook_just_after_a_dispatch_has_the_lane_dispatched_again(web: Web,
 def test_one_webhook_is_passed_on_at_once_and_a_storm_in_a_few_messages(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nudged: list[float] = []
-    monkeypatch.setattr(dispatch, "dispatch_lanes", lambda lanes: nudged.extend(time.monotonic() for _ in lanes))
+    dispatched_at: list[float] = []
+    monkeypatch.setattr(
+        dispatch, "dispatch_lanes", lambda lanes: dispatched_at.extend(time.monotonic() for _ in lanes)
+    )
     monkeypatch.setattr(webhooks, "DISPATCH_DEBOUNCE_SECONDS", 1.0)
     for number in range(1, 11):
         assert web.notify(b'{"customer": {"id": %d}}' % number).status_code == 202
-    eventually(lambda: len(nudged) >= 2)
-    assert nudged[0] + 0.9 < nudged[1]
+    eventually(lambda: len(dispatched_at) >= 2)
+    assert dispatched_at[0] + 0.9 < dispatched_at[1]
     assert len(job_list.latest(container.database, JobFilter())) == 10
 
 

@@ -10,6 +10,7 @@ from models.users import repository as users
 from models.users import second_factor
 from models.users.repository import Rights, User
 from tests.factories import NOW
+from tests.web.http_browser import Browser
 from worker.container import Container, clock
 
 EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
@@ -29,3 +30,16 @@ def set_up_factor(container: Container, user: User, *, now: datetime | None = No
     now = now or clock()
     second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(now), now=now)
     return key
+
+
+def can_sign_in(url: str, email: str, password: str) -> bool:
+    """Return whether a user signs in at the web of this URL with a password, not counting a second factor."""
+    return Browser(url).sign_in(email, password).status_code == 303
+
+
+def signed_in_browser(url: str, container: Container, role: Role = Role.ADMINISTRATOR) -> Browser:
+    """Add the user EMAIL, and sign them in with their password."""
+    add_user(container, role)
+    browser = Browser(url)
+    browser.sign_in(EMAIL, PASSWORD)
+    return browser

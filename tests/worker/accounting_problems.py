@@ -137,7 +137,7 @@ WARNINGS: list[Problem] = [
     ),
     (
         "webhooks that were never used",
-        lambda it: it.container.connections.new_token(it.connection.id, actor="test", now=clock()),
+        lambda it: it.container.connections.regenerate_token(it.connection.id, actor="test", now=clock()),
         "No webhooks received yet for customers, projects, invoices.",
         "Setup > Settings > Integrations",
         "",

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from models.admin import job_actions, job_list
+from models.admin import job_actions, job_details, job_list
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
 from models.connections.alert_outbox import DeliveryStatus
@@ -16,7 +16,7 @@ from models.schema.user_tables import DeviceRow, FailedSignInRow, SessionRow
 from models.users import repository as users
 from models.users import sessions, sign_in, throttle
 from models.users.repository import Rights
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from worker import tasks
 from worker.container import Container, clock
 
@@ -50,10 +50,10 @@ def test_old_data_is_deleted_and_links_are_kept_forever(
     )
     enqueue(database, connection.id, [linked, closed, Record(EntityType.INVOICE, "9")], now=clock())
     tasks.sync_customers(connection.id)
-    view = job_actions.find(database, connection.id, closed)
+    view = job_details.find_by_record(database, connection.id, closed)
     assert view
     job_actions.dismiss(database, JobFilter(ids=frozenset({view.id})), because="Never.", actor="test", now=clock())
-    failed_job(container, connection, record_id="9")
+    add_failed_job(container, connection, record_id="9")
     tasks.delete_old()
     assert len(job_list.latest(database, JobFilter())) == 3
     assert found(container, AttemptRow, AlertRow, AuditRow) == [2, 1, 2]

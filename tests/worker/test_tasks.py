@@ -5,7 +5,7 @@ from sqlalchemy import update
 
 from integrations.twentyfour.budget_scripts import OF_CONNECTION
 from local.servers import Server
-from models.admin import job_actions, job_list
+from models.admin import job_details, job_list
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
@@ -16,7 +16,7 @@ from models.inbox import leases, missed_webhooks, webhook_intake
 from models.inbox.enqueue import enqueue
 from models.schema.tables import ConnectionRow
 from tests.factories import NOW, settings
-from tests.installation import failed_job, messages, queued_polls
+from tests.installation import add_failed_job, messages, queued_polls
 from tests.sandbox.serving import Systems
 from worker import alive, heartbeat, tasks
 from worker.container import Container, clock
@@ -90,7 +90,7 @@ def test_unreadable_secrets_delay_no_other_connection(container: Container, conn
     for sweep in (tasks.poll_all, tasks.poll_all_expenses, tasks.send_reminders, tasks.poll_all):
         sweep()
     assert ("poll_moment", connection.id) in messages(container)
-    assert "can't be decrypted" in container.connections.get_shown(other.id).paused_because
+    assert "can't be decrypted" in container.connections.get_even_unreadable(other.id).paused_because
     result = alert_outbox.pending_alerts(container.database, "books@example.com")
     assert [(each.connection, each.type, each.error_code) for each in result] == [
         ("Fjord AS", "paused", "secrets_unreadable")
@@ -102,7 +102,7 @@ def test_keys_that_decrypt_no_connection_pause_none(container: Container) -> Non
     container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
     container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
     tasks.poll_all()
-    assert [each.paused_because for each in container.connections.all_shown()] == ["", ""]
+    assert [each.paused_because for each in container.connections.all_even_unreadable()] == ["", ""]
     assert queued_polls(container) == []
 
 
@@ -142,7 +142,7 @@ def test_a_poll_finds_what_no_webhook_reported(
 ) -> None:
     fresh_systems.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
     tasks.poll_moment(connection.id)
-    assert job_actions.find(container.database, connection.id, Record(EntityType.INVOICE, DRAFT))
+    assert job_details.find_by_record(container.database, connection.id, Record(EntityType.INVOICE, DRAFT))
     assert ("sync_invoices", connection.id) in messages(container)
 
 
@@ -170,7 +170,7 @@ def test_a_poll_ends_at_the_first_unavailable_answer(
     tasks.poll_moment(connection.id)
     assert messages(container) == []
     tasks.poll_moment(connection.id)
-    assert job_actions.find(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
+    assert job_details.find_by_record(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
 
 
 def test_polls_alone_open_the_breaker_alert_about_the_outage_and_end_it(
@@ -240,7 +240,7 @@ def test_no_poll_is_sent_if_the_budget_leaves_nothing_to_polls(
 
 
 def test_reminders_are_sent_for_jobs_that_need_attention(container: Container, connection: Connection) -> None:
-    failed_job(container, connection, now=clock() - timedelta(days=2))
+    add_failed_job(container, connection, now=clock() - timedelta(days=2))
     tasks.send_reminders()
     result = [each.type for each in alert_outbox.pending_alerts(container.database, "books@example.com")]
     assert result == [AlertType.NEEDS_ATTENTION, AlertType.REMINDER]

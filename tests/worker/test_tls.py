@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from local.servers import Server
 from models.database import Database, DatabaseUnavailableError, is_behind, migrate
 from tests.installation import environment, installed
-from tests.tls import HOST, Certificates, TlsFront, make_certificates, running
+from tests.tls import HOST, Certificates, TlsTerminator, make_certificates, running
 from tests.worker.flower_process import CREDENTIALS, flower_process
 from worker.queues import broker_configuration
 
@@ -24,8 +24,8 @@ class Fronts:
     """The servers of the tests behind TLS."""
 
     certificates: Certificates
-    postgres: TlsFront
-    redis: TlsFront
+    postgres: TlsTerminator
+    redis: TlsTerminator
 
     def database_url(self, plain: str, *, host: str = HOST, authority: str = "authority") -> str:
         parts, file = urlsplit(plain), getattr(self.certificates, authority)
@@ -45,8 +45,8 @@ def fronts(postgres: Server, redis_server: Server, tmp_path_factory: pytest.Temp
     certificates = make_certificates(tmp_path_factory.mktemp("certificates"))
     made = Fronts(
         certificates=certificates,
-        postgres=TlsFront(certificates, postgres.port, postgres=True),
-        redis=TlsFront(certificates, redis_server.port, postgres=False),
+        postgres=TlsTerminator(certificates, postgres.port, postgres=True),
+        redis=TlsTerminator(certificates, redis_server.port, postgres=False),
     )
     with running(made.postgres, made.redis):
         yield made

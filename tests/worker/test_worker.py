@@ -18,7 +18,7 @@ from models.admin.operations import OperationResult, OperationType
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox.enqueue import enqueue
-from tests.installation import TIMEOUT_SECONDS, eventually, failed_job, process
+from tests.installation import TIMEOUT_SECONDS, add_failed_job, eventually, process
 from tests.sandbox.serving import Systems
 from worker import alive, dispatch, heartbeat
 from worker.celery_app import app
@@ -99,7 +99,7 @@ def test_a_hanging_system_delays_no_mails_sweeps_or_the_other_system(
     ):
         dispatch.dispatch_polls("poll_moment", {each.id: timedelta(minutes=5) for each in polled})
         eventually(lambda: fresh_systems.control("moment", "GET", "calls"))
-        failed_job(container, connection)
+        add_failed_job(container, connection)
         for task in ("send_alerts", "dispatch_due"):
             app.send_task(task)
         dispatch.dispatch_polls("poll_expenses", {connection.id: timedelta(minutes=5)})

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from web.api.app import written
+from web.api.app import openapi_document
 
 if __name__ == "__main__":
-    Path("docs/openapi.json").write_text(written(), encoding="utf-8")
+    Path("docs/openapi.json").write_text(openapi_document(), encoding="utf-8")

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from web.api import audit_log, connections, health, job_actions, jobs, operations, receivers, settings
 from web.api.caller import RequireScope
-from web.api.gate import DOING_NOTHING, KEY_HEADER, KEY_PATTERN, MAX_KEY_LENGTH, REPEATED, Gate
+from web.api.gate import KEY_HEADER, KEY_PATTERN, MAX_KEY_LENGTH, PREVIEW_PATHS, REPLAY_HEADER, Gate
 from web.api.problems import MEDIA_TYPE, TITLES, FieldProblem, Problem, add_handlers
 from worker.container import Container
 
@@ -22,7 +22,10 @@ The API of the integration between Moment and 24SevenOffice.
 
 Send an API token with each request: `Authorization: Bearer m24_…`. Every error is a problem of RFC 9457
 (`application/problem+json`) with a machine-readable `code`. Texts are in English or Norwegian, depending on
-`Accept-Language`. Times are in UTC, and amounts in øre.
+`Accept-Language`.
+
+Times are in UTC, such as `2026-01-31T08:00:00Z`. Dates, such as `2026-01-31`, are days in Norway. Amounts are
+integers in øre (100 øre = 1 krone). An invoice in another currency has its amount in hundredths of that currency.
 """
 ROUTERS = (
     connections.router,
@@ -34,7 +37,7 @@ ROUTERS = (
     audit_log.router,
     health.router,
 )
-ALWAYS, OF_ONE, OF_BODY, OF_KEY = (401, 403, 422, 429, 500, 503), (404,), (400, 408, 413, 415), (409,)
+ALWAYS, WITH_ID, WITH_BODY, WITH_KEY = (401, 403, 422, 429, 500, 503), (404,), (400, 408, 413, 415), (409,)
 """Statuses of the problems of all operations, and of those with an id in the path, a body or a key."""
 
 CONFLICTS = {
@@ -55,6 +58,15 @@ CONFLICTS = {
 }
 """Codes of the problems with status 409 of each operation, in addition to that of its idempotency key."""
 
+SUCCESS_OF_FASTAPI = "Successful Response"
+"""FastAPI's description of a response that has none of its own."""
+
+SUCCESSES = {
+    "200": "Success",
+    "201": "Created",
+    "202": "Accepted. A worker does the work: get the operation until its status is `finished` or `cancelled`.",
+    "204": "Success, without a body",
+}
 PHRASES = {
     400: "Unreadable body",
     401: "Missing or invalid API token",
@@ -119,22 +131,22 @@ document = APIRouter()
 
 @document.get("/openapi.json", include_in_schema=False)
 async def openapi_json() -> Response:
-    return Response(written(), media_type="application/json")
+    return Response(openapi_document(), media_type="application/json")
 
 
 def create_api(container: Container) -> ASGIApp:
-    return Gate(app=described_api(), container=container)
+    return Gate(app=get_api(), container=container)
 
 
 @cache
-def described_api() -> Api:
+def get_api() -> Api:
     """Return the API of this process, built at the first request."""
     return Api()
 
 
 @cache
-def written() -> str:
-    return json.dumps(described_api().openapi(), indent=2, ensure_ascii=False) + "\n"
+def openapi_document() -> str:
+    return json.dumps(get_api().openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def scopes_of(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:
@@ -162,10 +174,10 @@ def _describe(spec: dict[str, Any], scopes: dict[tuple[str, str], RequireScope])
         for method, operation in methods.items():
             scope = scopes[path, method]
             operation["security"] = [{"token": [scope.scope]}]
-            bound = ", with a token for all connections" if scope.everywhere else ""
+            needs = f"Scope: `{scope.scope}`{', with a token for all connections' if scope.everywhere else ''}."
             operation["summary"] = operation["description"].strip().partition(".")[0].replace("\n", " ")
-            operation["description"] = f"{operation['description'].strip()}\n\nScope: `{scope.scope}`{bound}."
-            takes_key = method == "post" and PREFIX + path not in DOING_NOTHING
+            operation["description"] = f"{operation['description'].strip()}\n\n{needs}"
+            takes_key = method == "post" and PREFIX + path not in PREVIEW_PATHS
             _describe_operation(operation, method, takes_key=takes_key)
     _allow_repeats(spec)
 
@@ -180,29 +192,31 @@ def _allow_repeats(part: object) -> None:
 
 def _describe_operation(operation: dict[str, Any], method: str, *, takes_key: bool) -> None:
     parameters = operation.setdefault("parameters", [])
-    named = {each["in"] for each in parameters}
+    locations = {each["in"] for each in parameters}
     if takes_key:
         parameters.append(KEY_PARAMETER)
-    statuses = [*ALWAYS, *(OF_ONE if "path" in named else ())]
-    statuses += OF_BODY if "requestBody" in operation or method in {"post", "patch", "delete"} else ()
-    statuses += OF_KEY if takes_key else ()
+    statuses = [*ALWAYS, *(WITH_ID if "path" in locations else ())]
+    statuses += WITH_BODY if "requestBody" in operation or method in {"post", "patch", "delete"} else ()
+    statuses += WITH_KEY if takes_key else ()
     responses = operation["responses"]
     responses.pop("422", None)
     for status in sorted({*statuses, *(int(each) for each in responses if int(each) >= 400)}):  # noqa: PLR2004 - errors
-        codes = [code for code, (its, _) in TITLES.items() if its == status]
+        codes = [code for code, (code_status, _) in TITLES.items() if code_status == status]
         if status == 409:  # noqa: PLR2004 - a conflict
             codes = [*CONFLICTS.get(operation["operationId"], ()), *(["key_in_use"] if takes_key else ())]
         described = f"{PHRASES[status]}: {', '.join(f'`{code}`' for code in codes)}"
         content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         responses[str(status)] = {"description": described, "content": content}
     for status_text, response in responses.items():
+        if response["description"] == SUCCESS_OF_FASTAPI:
+            response["description"] = SUCCESSES[status_text]
         headers = response.setdefault("headers", {})
         if status_text in ("201", "202"):
             headers["Location"] = LOCATION
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in LIMITS}
     if takes_key:
         success = next(response for status, response in responses.items() if int(status) < 300)  # noqa: PLR2004 - success
-        name = next(iter(REPEATED))
+        name = next(iter(REPLAY_HEADER))
         success["headers"][name] = {
             "description": "`true` if this is the stored response to an earlier request with the same key",
             "schema": {"type": "string"},

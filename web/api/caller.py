@@ -50,23 +50,25 @@ class Caller:
 
     def connection(self, connection_id: int) -> Connection:
         """Read a connection, even an unreadable one. Raises UnknownConnectionError."""
-        return self.container.connections.get_shown(connection_id)
+        return self.container.connections.get_even_unreadable(connection_id)
 
-    def say(self, text: str) -> str:
+    def translate(self, text: str) -> str:
         return translate(text, self.language)
 
-    def made_of(self, model: type[M], source: object, **others: object) -> M:
+    def build_from(self, model: type[M], source: object, **others: object) -> M:
         """Make a response of an object: each field from its attribute of that name, except the given ``others``.
 
         Sentences are in the requested language.
         """
         names = model.model_fields.keys() - others.keys()
-        return model.model_validate({name: self._said(getattr(source, name)) for name in names} | others)
+        return model.model_validate(
+            {name: self._translate_texts(getattr(source, name)) for name in names} | others
+        )
 
-    def _said(self, value: object) -> object:
+    def _translate_texts(self, value: object) -> object:
         if isinstance(value, list | tuple):
-            return [self._said(each) for each in value]
-        return self.say(value) if isinstance(value, str) else value
+            return [self._translate_texts(each) for each in value]
+        return self.translate(value) if isinstance(value, str) else value
 
     def request_operation(
         self, type_: OperationType, connection_id: int, *, input_: Mapping[str, str] | None = None

@@ -75,7 +75,7 @@ class Body(BaseModel):
 class Page(BaseModel, Generic[T]):
     """A page of a list, newest first."""
 
-    items: list[T]
+    items: list[T] = Field(description="Items of this page")
     next: str | None = Field(description="Cursor of the next page; null on the last page")
 
 

@@ -45,16 +45,18 @@ ShownState = StrEnum("ShownState", _STATES)  # type: ignore[misc]  # from one li
 class ConnectionItem(BaseModel):
     """A connection without its secrets."""
 
-    id: int
-    name: str
+    id: int = Field(description="Id of the connection")
+    name: str = Field(description="Name of the connection, as shown in lists and mails")
     state: ShownState = Field(
-        description="State; `unreadable` if the connection's secrets can't be decrypted, until both are sent again"
+        description="State of the connection. In an `outage`, a system does not respond or the request budget is "
+        "used up. With `needs_attention`, a person must correct something. `unreadable` secrets can't be "
+        "decrypted: send the password and the API key again."
     )
     problems: list[HealthProblem] = Field(
         description="Problems to look into; empty while the connection is paused"
     )
     paused_because: str = Field(description="Reason for the pause; empty if the connection is not paused")
-    outage_since: datetime | None
+    outage_since: datetime | None = Field(description="Time when the outage began; null without an outage")
     moment_company: str = Field(description="Id of the company in Moment")
     username: str = Field(description="User name in 24SevenOffice")
     entity_types: list[EntityType] = Field(description="Entity types that are synced")
@@ -67,7 +69,7 @@ class NewConnection(Body):
         str,
         StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", max_length=MAX_NAME_LENGTH),
     ] = Field(description="Name of the connection, as shown in lists and mails")
-    settings: ConnectionSettings
+    settings: ConnectionSettings = Field(description="Settings, including the credentials of both systems")
 
 
 class AddedConnection(ConnectionItem):
@@ -130,7 +132,7 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
     verification = caller.request_operation(OperationType.VERIFICATION, added.id)
     response.headers["Location"] = f"/api/v1/connections/{added.id}"
     return AddedConnection(
-        **shown(caller, added.id).model_dump(),
+        **get_item(caller, added.id).model_dump(),
         webhook_url=caller.container.webhook_url(token),
         verification_id=verification,
     )
@@ -139,7 +141,7 @@ def add_connection(caller: Adding, new: NewConnection, response: Response) -> Ad
 @router.get("/connections/{connection_id}", operation_id="getConnection")
 def get_connection(caller: Reading, connection_id: ConnectionId) -> ConnectionItem:
     """Get a connection."""
-    return shown(caller, connection_id)
+    return get_item(caller, connection_id)
 
 
 @router.delete(
@@ -169,7 +171,7 @@ def pause_connection(caller: Writing, connection_id: ConnectionId, pause: Pause)
     """Pause a connection until it is resumed. New records are queued in the meantime."""
     because = clean(pause.because, max_length=MAX_REASON_LENGTH)
     caller.container.connections.pause(connection_id, because, actor=caller.actor, now=caller.now)
-    return shown(caller, connection_id)
+    return get_item(caller, connection_id)
 
 
 @router.post("/connections/{connection_id}/resume", operation_id="resumeConnection", responses={409: {}})
@@ -189,17 +191,17 @@ def resume_connection(
     caller.container.connections.resume(
         connection_id, actor=caller.actor, now=caller.now, despite_failed_test=despite_failed_test
     )
-    return shown(caller, connection_id)
+    return get_item(caller, connection_id)
 
 
 @router.post("/connections/{connection_id}/webhook-url", operation_id="replaceWebhookUrl")
 def replace_webhook_url(caller: Writing, connection_id: ConnectionId) -> WebhookUrl:
     """Replace the webhook URL. The former one stops working at once; enter the new one in Moment."""
-    token = caller.container.connections.new_token(connection_id, actor=caller.actor, now=caller.now)
+    token = caller.container.connections.regenerate_token(connection_id, actor=caller.actor, now=caller.now)
     return WebhookUrl(webhook_url=caller.container.webhook_url(token))
 
 
-def shown(caller: Caller, connection_id: int) -> ConnectionItem:
+def get_item(caller: Caller, connection_id: int) -> ConnectionItem:
     """Return the current state of a connection. Raises ProblemError if it does not exist."""
     found = connection_list.summaries(caller.database, Scope(frozenset({connection_id})), now=caller.now)
     if not found:
@@ -221,8 +223,8 @@ def _items(caller: Caller, found: Sequence[ConnectionSummary]) -> list[Connectio
 def _item(caller: Caller, each: ConnectionSummary, *, readable: bool) -> ConnectionItem:
     because = each.paused_because if each.state is ConnectionState.PAUSED else ""
     state = ShownState(each.state if readable else UNREADABLE_STATE)
-    because = caller.say(because if readable else UNREADABLE)
-    return caller.made_of(ConnectionItem, each, state=state, paused_because=because)
+    because = caller.translate(because if readable else UNREADABLE)
+    return caller.build_from(ConnectionItem, each, state=state, paused_because=because)
 
 
 def _name_of(cursor: str | None) -> str:

@@ -16,7 +16,7 @@ from models.users import tokens
 from models.users.idempotency import KeyInUseError, KeyReusedError, RequestKey, TooManyKeysError
 from models.users.tokens import Token, TokenRefusedError
 from web.api import rate_limit
-from web.api.problems import ProblemError, failure, invalid, language_of, respond
+from web.api.problems import ProblemError, invalid, language_of, problem_of, respond
 from web.api.rate_limit import Allowance
 from web.dependencies import body_deadline
 from web.security.headers import MAX_BODY_BYTES
@@ -32,12 +32,12 @@ WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
 KEY_PATTERN = "^[!-~]+$"
-CONNECTION_ADDRESS = re.compile(r"/api/v1/connections/(\d+)")
-REPEATED = {"Idempotency-Replayed": "true"}
-"""The header of a repeated response."""
+CONNECTION_URL = re.compile(r"/api/v1/connections/(\d+)")
+REPLAY_HEADER = {"Idempotency-Replayed": "true"}
+"""The header of a stored response that is sent again."""
 
-UNFIT_KEY = msg("The key must have 1 to 255 printable ASCII characters, without spaces.")
-DOING_NOTHING = {"/api/v1/job-actions/previews"}
+INVALID_KEY = msg("The key must have 1 to 255 printable ASCII characters, without spaces.")
+PREVIEW_PATHS = {"/api/v1/job-actions/previews"}
 """Paths whose requests change nothing and ignore the key: their responses may be long and are not stored."""
 
 MAX_VALUES = 5000
@@ -68,8 +68,8 @@ class _Response:
 
     def connections(self, path: str) -> set[int]:
         """Return the connections that the response concerns, from its URLs and its body."""
-        addresses = path, *(value for name, value in self.headers if name.lower() == "location")
-        named = (CONNECTION_ADDRESS.match(each) for each in addresses)
+        urls = path, *(value for name, value in self.headers if name.lower() == "location")
+        named = (CONNECTION_URL.match(each) for each in urls)
         return {int(each[1]) for each in named if each} | set(_connection_ids(json.loads(self.body or b"null")))
 
     def as_text(self) -> str:
@@ -86,7 +86,7 @@ class Gate:
         request = Request(scope, receive)
         added_headers = {"Content-Language": language_of(request), "Vary": "Accept-Language"}
 
-        async def sending(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 added = [(name.lower().encode(), value.encode()) for name, value in added_headers.items()]
                 message["headers"] = [*message["headers"], *added]
@@ -94,15 +94,15 @@ class Gate:
 
         try:
             if scope["path"] in OPEN_PATHS:
-                await self.app(scope, receive, sending)
+                await self.app(scope, receive, send_with_headers)
                 return
             scope["state"]["token"] = await self._admit(request, added_headers)
             if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
                 raise invalid("", TOO_MANY_PARAMETERS, location="query")
-            await self._pass(request, sending)
+            await self._pass(request, send_with_headers)
         except (ProblemError, DatabaseUnavailableError) as error:
-            problem = error if isinstance(error, ProblemError) else failure(error)
-            await respond(problem, language_of(request))(scope, receive, sending)
+            problem = error if isinstance(error, ProblemError) else problem_of(error)
+            await respond(problem, language_of(request))(scope, receive, send_with_headers)
 
     async def _admit(self, request: Request, added_headers: dict[str, str]) -> Token:
         """Return the request's token. Raises ProblemError if it is missing, invalid or over its rate limit."""
@@ -132,31 +132,33 @@ class Gate:
     async def _pass(self, request: Request, send: Send) -> None:
         """Pass a request on with its body, once for each key."""
         body = await _body(request) if request.method in WITH_BODY else b""
-        if body:  # reading it may have taken seconds, in which the token was revoked
+        if body:  # the token may have been revoked while the body arrived
             text = request.headers["Authorization"].partition(" ")[2].strip()
             request.state.token = await run_in_threadpool(self._find, text)
         key = request.headers.get(KEY_HEADER)
-        if key is None or request.method != "POST" or request.url.path in DOING_NOTHING:
-            await self.app(request.scope, _replaying(body, request.receive), send)
+        if key is None or request.method != "POST" or request.url.path in PREVIEW_PATHS:
+            await self.app(request.scope, _replay_body(body, request.receive), send)
             return
         if len(key) > MAX_KEY_LENGTH or not re.fullmatch(KEY_PATTERN, key):
-            raise invalid(KEY_HEADER, UNFIT_KEY, location="header")
-        asked = request.method, request.url.path, request.url.query
-        known = RequestKey.of(request.state.token.id, key, *(each.encode() for each in asked), body)
+            raise invalid(KEY_HEADER, INVALID_KEY, location="header")
+        parts = request.method, request.url.path, request.url.query
+        request_key = RequestKey.of(request.state.token.id, key, *(each.encode() for each in parts), body)
         try:
-            before = await run_in_threadpool(self.container.idempotency.begin, known, now=self.container.clock())
+            stored = await run_in_threadpool(
+                self.container.idempotency.begin, request_key, now=self.container.clock()
+            )
         except KeyInUseError:
             raise ProblemError("key_in_use", headers={"Retry-After": "1"}) from None
         except KeyReusedError:
             raise ProblemError("key_reused") from None
         except TooManyKeysError:
             raise ProblemError("rate_limited", TOO_MANY_KEYS) from None
-        if before is not None:
-            await _repeated(before)(request.scope, request.receive, send)
+        if stored is not None:
+            await _stored_response(stored)(request.scope, request.receive, send)
             return
-        await self._once(request, known, _replaying(body, request.receive), send)
+        await self._handle_once(request, request_key, _replay_body(body, request.receive), send)
 
-    async def _once(self, request: Request, known: RequestKey, receive: Receive, send: Send) -> None:
+    async def _handle_once(self, request: Request, request_key: RequestKey, receive: Receive, send: Send) -> None:
         """Handle a request and store its response before it is sent. After an error, the key can be used again."""
         response, messages = _Response(), list[Message]()
 
@@ -170,10 +172,10 @@ class Gate:
             if 200 <= response.status < 300:  # noqa: PLR2004 - the statuses of success
                 connections = response.connections(request.url.path)
                 await run_in_threadpool(
-                    self.container.idempotency.complete, known, response.as_text(), connections
+                    self.container.idempotency.complete, request_key, response.as_text(), connections
                 )
             else:
-                await run_in_threadpool(self.container.idempotency.delete, known)
+                await run_in_threadpool(self.container.idempotency.delete, request_key)
             for message in messages:
                 await send(message)
 
@@ -208,7 +210,7 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _replaying(body: bytes, receive: Receive) -> Receive:
+def _replay_body(body: bytes, receive: Receive) -> Receive:
     """Return a ``receive`` that provides a body that has already been read."""
     given = False
 
@@ -222,10 +224,11 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _repeated(text: str) -> Response:
-    kept = json.loads(text)
-    response = Response(b64decode(kept["body"]), kept["status"])
+def _stored_response(text: str) -> Response:
+    stored = json.loads(text)
+    response = Response(b64decode(stored["body"]), stored["status"])
     response.raw_headers = [
-        (name.encode("latin-1"), value.encode("latin-1")) for name, value in (*kept["headers"], *REPEATED.items())
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in (*stored["headers"], *REPLAY_HEADER.items())
     ]
     return response

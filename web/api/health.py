@@ -1,16 +1,15 @@
 """The health of the integration, and the request budget of 24SevenOffice."""
 
-from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
-from redis.exceptions import RedisError
 
 from models.admin import dashboard
 from models.users.tokens import TokenScope
 from web.api.caller import Caller, RequireScope
+from web.health import read_backend_status
 
 router = APIRouter(tags=["Health"])
 
@@ -20,10 +19,10 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.HEALTH_READ))]
 class Health(BaseModel):
     """The health of the integration and the status of the token's connections."""
 
-    redis: bool
+    redis: bool = Field(description="True if Redis responds")
     workers: bool = Field(description="True if a worker has been active in the last minute")
-    connections: int
-    paused: int
+    connections: int = Field(description="Number of the token's connections")
+    paused: int = Field(description="Number of paused connections, without those never started")
     outage: int = Field(description="Number of connections whose systems do not respond")
     rate_limited: int = Field(
         description="Number of connections that wait for the request budget of 24SevenOffice"
@@ -49,10 +48,8 @@ class RequestBudget(BaseModel):
 @router.get("/health", operation_id="getHealth")
 def get_health(caller: Reading) -> Health:
     """Get the health of the integration and the status of the token's connections."""
-    totals, redis, workers = dashboard.totals(caller.database, caller.scope), False, False
-    with suppress(RedisError):
-        workers, redis = caller.container.is_alive(), True
-    return caller.made_of(Health, totals, redis=redis, workers=workers)
+    totals = dashboard.totals(caller.database, caller.scope)
+    return caller.build_from(Health, totals, **read_backend_status(caller.container)._asdict())
 
 
 @router.get("/request-budget", operation_id="getRequestBudget")
@@ -63,4 +60,4 @@ def get_request_budget(caller: Reading) -> RequestBudget:
         return RequestBudget(
             known=False, allowed=0, remaining=0, reserved=0, events=0, polls=0, blocked_until=None
         )
-    return caller.made_of(RequestBudget, usage, known=True)
+    return caller.build_from(RequestBudget, usage, known=True)

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from i18n.messages import msg
-from models.admin import bulk_actions, job_actions, job_list
-from models.admin.bulk_actions import JobActionName
+from models.admin import job_actions, job_list
+from models.admin.job_actions import JobActionName
 from models.admin.job_filter import JobFilter
 from models.connections.repository import MAX_REASON_LENGTH
 from models.users.tokens import TokenScope
@@ -45,11 +45,14 @@ class JobSelection(Body):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["ids"]}, {"required": ["filter"]}]})
 
-    action: JobActionName
+    action: JobActionName = Field(description="Action to preview")
     ids: Annotated[
-        list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None, Field(max_length=MAX_SELECTED, min_length=1)
+        list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None,
+        Field(
+            max_length=MAX_SELECTED, min_length=1, description="Ids of jobs; null for all that match the filter"
+        ),
     ] = None
-    filter: JobCriteria = JobCriteria()
+    filter: JobCriteria = Field(default=JobCriteria(), description="Conditions that the jobs must match")
 
     @model_validator(mode="after")
     def _names_jobs(self) -> "JobSelection":
@@ -88,7 +91,7 @@ NO_REASON = Why()
 
 
 class ActionDone(BaseModel):
-    action: JobActionName
+    action: JobActionName = Field(description="Action that was carried out")
     count: int = Field(description="Number of jobs changed. Jobs that have changed since the preview are skipped.")
 
 
@@ -121,7 +124,9 @@ def preview_job_action(caller: Previewing, selection: JobSelection) -> JobPrevie
     """Preview an action on jobs. Nothing is changed until the preview is committed."""
     until = caller.now
     job_filter = _filter(caller, selection, until=until)
-    found = job_actions.matching(caller.database, job_filter) if selection.ids is not None else frozenset[int]()
+    found = (
+        job_actions.matching_ids(caller.database, job_filter) if selection.ids is not None else frozenset[int]()
+    )
     sealed = json.dumps({"selection": selection.model_dump_json(), "until": until.isoformat()})
     return JobPreview(
         preview=caller.container.vault.encrypt(sealed, PURPOSE, caller.token.id),
@@ -146,7 +151,7 @@ def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
     if until < caller.now - VALID_FOR:
         raise ProblemError("preview_expired")
     job_filter = _filter(caller, selection, until=until)
-    acted = bulk_actions.act(caller.database, selection.action, job_filter, actor=caller.actor, now=caller.now)
+    acted = job_actions.perform(caller.database, selection.action, job_filter, actor=caller.actor, now=caller.now)
     dispatch.dispatch_lanes(acted.lanes)
     return ActionDone(action=selection.action, count=acted.count)
 
@@ -157,8 +162,8 @@ def _plain(why: Why) -> str:
 
 def _act(caller: Caller, job_id: int, action: JobActionName, *, because: str = "") -> JobItem:
     visible_job(caller, job_id)
-    one = bulk_actions.selected(action, JobFilter(scope=caller.scope, ids=frozenset({job_id})))
-    acted = bulk_actions.act(caller.database, action, one, because=because, actor=caller.actor, now=caller.now)
+    one = job_actions.narrow_selection(action, JobFilter(scope=caller.scope, ids=frozenset({job_id})))
+    acted = job_actions.perform(caller.database, action, one, because=because, actor=caller.actor, now=caller.now)
     if not acted.count:
         raise ProblemError("not_applicable")
     dispatch.dispatch_lanes(acted.lanes)
@@ -170,5 +175,5 @@ def _filter(caller: Caller, selection: JobSelection, *, until: datetime) -> JobF
     job_filter = selection.filter.job_filter(caller)
     if selection.ids is not None:
         job_filter = replace(job_filter, ids=frozenset(selection.ids))
-        return bulk_actions.selected(selection.action, job_filter)
-    return replace(bulk_actions.everything(selection.action, job_filter), until=until)
+        return job_actions.narrow_selection(selection.action, job_filter)
+    return replace(job_actions.narrow_filter(selection.action, job_filter), until=until)

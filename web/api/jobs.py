@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from i18n.messages import code_of, msg
-from models.admin import job_actions, job_list, match_questions, notes
+from models.admin import job_details, job_list, match_questions, notes
 from models.admin.dashboard import find_by_name
-from models.admin.job_actions import AttemptView
+from models.admin.job_details import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.notes import MAX_LENGTH
@@ -41,7 +41,7 @@ Text = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_TEXT_LENGT
 class RecordReference(BaseModel):
     """A record in one of the systems."""
 
-    id: str
+    id: str = Field(description="Id in that system, such as the number of a customer in 24SevenOffice")
     url: str | None = Field(description="URL of the record for people; null if unknown")
 
 
@@ -51,8 +51,8 @@ class Records(BaseModel):
     Each list is empty or has one record, except that a voucher may have several expenses in Moment.
     """
 
-    moment: list[RecordReference]
-    twentyfour: list[RecordReference]
+    moment: list[RecordReference] = Field(description="Records in Moment")
+    twentyfour: list[RecordReference] = Field(description="Record in 24SevenOffice")
 
 
 class Summary(BaseModel):
@@ -65,19 +65,19 @@ class Summary(BaseModel):
     amount: int | None = Field(
         description="Total including VAT, in hundredths of the currency; negative for a credit note"
     )
-    currency: str
-    record_date: date | None = Field(description="Date of the invoice")
-    due_date: date | None
+    currency: str = Field(description="Currency of the amount (ISO 4217), such as NOK")
+    record_date: date | None = Field(description="Date of the invoice or voucher")
+    due_date: date | None = Field(description="Due date of the invoice")
     voucher: str = Field(description='Voucher in 24SevenOffice and its fiscal year, such as "40003/2026"')
 
 
 class JobItem(BaseModel):
     """A record to sync. Each record has one job, which is reopened when the record changes."""
 
-    id: int
-    connection_id: int
+    id: int = Field(description="Id of the job")
+    connection_id: int = Field(description="Id of the connection")
     connection: str = Field(description="Name of the connection")
-    entity_type: EntityType
+    entity_type: EntityType = Field(description="Type of the record")
     record_id: str = Field(
         description="Id of the record in Moment; for an expense, the id of its voucher in 24SevenOffice"
     )
@@ -85,16 +85,16 @@ class JobItem(BaseModel):
         description="Number of times the record has been received; does not order later changes to the job"
     )
     title: str = Field(description="Display name of the record")
-    summary: Summary
-    records: Records
-    state: JobState
+    summary: Summary = Field(description="Facts about the record, as last read")
+    records: Records = Field(description="The record in each system, as far as it exists")
+    state: JobState = Field(description="State of the job")
     outcome: Outcome | None = Field(
         description="Outcome of the last attempt, even if the record has changed since; null before the first"
     )
     error_code: str = Field(description="Machine-readable reason for a failure or skip; empty if there is none")
     message: str = Field(description="Message of the last attempt; empty if there is none")
     remedy: str = Field(description="Suggested remedy; empty if no action is needed")
-    warnings: list[str]
+    warnings: list[str] = Field(description="Things to check that did not stop the sync, as sentences")
     warning_codes: list[str] = Field(description=WARNING_CODES)
     dismissal_reason: str = Field(description="Reason given for dismissing the job; empty if it was not dismissed")
     failed_attempts: int = Field(description="Number of consecutive failed attempts")
@@ -115,36 +115,38 @@ class JobItem(BaseModel):
 class Call(BaseModel):
     """A call to Moment or 24SevenOffice."""
 
-    operation: str
-    request: str
-    response: str
+    operation: str = Field(description="Operation as the called system names it")
+    request: str = Field(description="Beginning of the request, without passwords and sessions")
+    response: str = Field(description="Beginning of the response; empty if there was none")
 
 
 class Attempt(BaseModel):
     """An attempt at a job."""
 
-    id: int
-    at: datetime
-    seconds: float
-    outcome: Outcome
-    error_code: str
-    message: str
-    warnings: list[str]
+    id: int = Field(description="Id of the attempt")
+    at: datetime = Field(description="Time when the attempt ended")
+    seconds: float = Field(description="Duration in seconds")
+    outcome: Outcome = Field(description="Outcome of the attempt")
+    error_code: str = Field(description="Machine-readable reason for a failure or skip; empty if there is none")
+    message: str = Field(description="Result as a sentence; empty if there is nothing to say")
+    warnings: list[str] = Field(description="Things to check that did not stop the sync, as sentences")
     warning_codes: list[str] = Field(description=WARNING_CODES)
-    calls: list[Call]
+    calls: list[Call] = Field(description="The last calls of the attempt, oldest first")
 
 
 class Note(BaseModel):
     """A note on a record, written by a person or a program."""
 
-    id: int
-    at: datetime
-    actor: str
-    text: str
+    id: int = Field(description="Id of the note")
+    at: datetime = Field(description="Time when the note was added")
+    actor: str = Field(description="Email address of the user, or name of the API token")
+    text: str = Field(description="Text of the note")
 
 
 class NewNote(Body):
-    text: Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH, pattern=WRITTEN)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH, pattern=WRITTEN)] = Field(
+        description="Text of the note; line breaks are kept"
+    )
 
 
 class JobDetail(JobItem):
@@ -154,14 +156,14 @@ class JobDetail(JobItem):
 
 
 class Candidate(BaseModel):
-    """A record in 24SevenOffice that may match."""
+    """A record in 24SevenOffice that may match. Texts that it lacks are empty."""
 
-    number: str
-    name: str
-    organization_number: str
-    email: str
-    customer_number: str
-    address: str
+    number: str = Field(description="Customer or project number")
+    name: str = Field(description="Name of the customer or project")
+    organization_number: str = Field(description="Organization number of a customer")
+    email: str = Field(description="Email addresses of a customer, separated by commas")
+    customer_number: str = Field(description="Number of a project's customer")
+    address: str = Field(description="Address of a customer in one line")
     note: str = Field(description="Reason for doubt: supplier, inactive, closed or taken; empty if there is none")
     comparison: dict[str, Comparison] = Field(
         description="Comparison with Moment's record, by field; fields that are empty in both are left out"
@@ -169,26 +171,26 @@ class Candidate(BaseModel):
 
 
 class MomentRecord(BaseModel):
-    """The record in Moment at the time of the question."""
+    """The record in Moment at the time of the question. Texts that it lacks are empty."""
 
-    number: str
-    name: str
-    organization_number: str
-    email: str
-    customer_number: str
-    address: str
+    number: str = Field(description="Customer or project number")
+    name: str = Field(description="Name of the customer or project")
+    organization_number: str = Field(description="Organization number of a customer")
+    email: str = Field(description="Email addresses of a customer, separated by commas")
+    customer_number: str = Field(description="Number of a project's customer")
+    address: str = Field(description="Address of a customer in one line")
 
 
 class MatchQuestion(BaseModel):
     """A question about which record in 24SevenOffice matches a record in Moment."""
 
-    job_id: int
-    entity_type: EntityType
-    title: str
+    job_id: int = Field(description="Id of the job that waits for the answer")
+    entity_type: EntityType = Field(description="Type of the record: customer or project")
+    title: str = Field(description="Display name of the record")
     moment_record: MomentRecord | None = Field(
         description="Record in Moment; null if it is not there, or an earlier release asked the question"
     )
-    candidates: list[Candidate]
+    candidates: list[Candidate] = Field(description="Records in 24SevenOffice to choose from")
     may_be_new: bool = Field(description=f'True if "{CREATE_NEW}" is a valid answer')
 
 
@@ -199,14 +201,16 @@ class Answer(Body):
 class JobQuery(BaseModel):
     """A filter for jobs. A job must match all given conditions."""
 
-    connection_id: int | None = Field(default=None, ge=1, le=MAX_CONNECTION_ID)
+    connection_id: int | None = Field(
+        default=None, ge=1, le=MAX_CONNECTION_ID, description="Only jobs of this connection"
+    )
     connection_name: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH)] = Field(
         default="", description="Name of a connection, or part of it"
     )
-    entity_type: EntityType | None = None
+    entity_type: EntityType | None = Field(default=None, description="Only records of this type")
     state: set[JobState] = Field(default=set(), description="States to include")
     outcome: set[Outcome] = Field(default=set(), description="Outcomes of the last attempt to include")
-    error_code: Text = ""
+    error_code: Text = Field(default="", description="Only jobs with this error code")
     updated_since: Instant | None = Field(
         default=None,
         description="Only jobs changed at or after this time. To follow changes, send the time at which you "
@@ -255,7 +259,7 @@ def list_expenses(
 def get_job(caller: Reading, job_id: JobId) -> JobDetail:
     """Get a job with its notes and latest attempts."""
     view = visible_job(caller, job_id)
-    attempts = job_actions.attempts_page(caller.database, job_id, key=None)
+    attempts = job_details.attempts_page(caller.database, job_id, key=None)
     older = str(attempts.older) if attempts.older else None
     return JobDetail(
         **item(caller, view).model_dump(),
@@ -269,7 +273,7 @@ def get_job(caller: Reading, job_id: JobId) -> JobDetail:
 def list_attempts(caller: Reading, job_id: JobId, cursor: Cursor = None) -> Page[Attempt]:
     """List the attempts at a job, newest first."""
     visible_job(caller, job_id)
-    found = job_actions.attempts_page(caller.database, job_id, key=key_of(cursor))
+    found = job_details.attempts_page(caller.database, job_id, key=key_of(cursor))
     return page_of(_attempts(caller, found.lines), found)
 
 
@@ -292,7 +296,7 @@ def get_match_question(caller: Reading, job_id: JobId) -> MatchQuestion:
     return MatchQuestion(
         job_id=job_id,
         entity_type=view.record.entity_type,
-        title=caller.say(view.title),
+        title=caller.translate(view.title),
         moment_record=MomentRecord.model_validate(own, from_attributes=True) if own else None,
         candidates=[
             Candidate(**asdict(each), comparison=dict(compare(own, each))) for each in question.candidates
@@ -330,7 +334,7 @@ def undo_match(caller: Writing, job_id: JobId) -> JobItem:
 
 def visible_job(caller: Caller, job_id: int) -> JobView:
     """Return a job. Raises ProblemError if it does not exist or the token does not cover its connection."""
-    view = job_actions.show(caller.database, job_id)
+    view = job_details.find(caller.database, job_id)
     if view is None:
         raise ProblemError("not_found")
     caller.expect_allowed(view.connection_id)
@@ -362,17 +366,17 @@ def _item(caller: Caller, view: JobView, records: Records) -> JobItem:
         entity_type=view.record.entity_type,
         record_id=view.record.id,
         revision=view.revision,
-        title=caller.say(view.title),
+        title=caller.translate(view.title),
         summary=_summary(view),
         records=records,
         state=view.state,
         outcome=view.outcome,
         error_code=view.error_code,
-        message=caller.say(view.message),
-        remedy=caller.say(view.remedy),
-        warnings=list(map(caller.say, view.warnings)),
+        message=caller.translate(view.message),
+        remedy=caller.translate(view.remedy),
+        warnings=list(map(caller.translate, view.warnings)),
         warning_codes=list(map(code_of, view.warnings)),
-        dismissal_reason=caller.say(view.dismissal_reason),
+        dismissal_reason=caller.translate(view.dismissal_reason),
         failed_attempts=view.failed_attempts,
         due_at=view.due_at,
         received_at=view.received_at,
@@ -409,8 +413,8 @@ def _attempts(caller: Caller, views: Sequence[AttemptView]) -> list[Attempt]:
             seconds=each.seconds,
             outcome=each.outcome,
             error_code=each.error_code,
-            message=caller.say(each.message),
-            warnings=list(map(caller.say, each.warnings)),
+            message=caller.translate(each.message),
+            warnings=list(map(caller.translate, each.warnings)),
             warning_codes=list(map(code_of, each.warnings)),
             calls=[Call.model_validate(call) for call in each.calls],
         )

@@ -24,10 +24,10 @@ from web.api.problems import ProblemError, invalid
 from web.dependencies import MAX_CONNECTION_ID
 
 router = APIRouter(tags=["Operations"])
-starts = partial(router.post, status_code=status.HTTP_202_ACCEPTED)
+post_accepted = partial(router.post, status_code=status.HTTP_202_ACCEPTED)
 
 MAX_LOGIN_LENGTH = 500
-SAVED_BY_OTHERS = msg("Cancelling someone else's settings requires the scope connections:write.")
+SCOPE_TO_CANCEL_SAVING = msg("Cancelling someone else's settings requires the scope connections:write.")
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_READ))]
 Starting = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_WRITE))]
 Login = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_LOGIN_LENGTH, min_length=1)]
@@ -56,17 +56,17 @@ class OperationStatus(StrEnum):
 
 
 class Progress(BaseModel):
-    done: int
-    total: int
+    done: int = Field(description="Number of records processed")
+    total: int = Field(description="Number of records to process")
 
 
 class FindingItem(BaseModel):
     """A finding of a test."""
 
-    status: CheckStatus
+    status: CheckStatus = Field(description="Result of the check")
     check: str = Field(description="Machine-readable name of the check; empty if the finding is not from a check")
     error_code: str = Field(description="Code of the error that the check encountered; empty if there was none")
-    message: str
+    message: str = Field(description="Finding as a sentence")
     remedy: str = Field(description="Suggested remedy; empty if no action is needed")
     setting: str = Field(description="Name of the setting to correct; empty if there is none")
 
@@ -74,43 +74,47 @@ class FindingItem(BaseModel):
 class Client(BaseModel):
     """A client of 24SevenOffice that a login has access to."""
 
-    id: str = Field(description="Value for `identity_id`")
-    name: str
+    id: str = Field(description="Value for the setting `identity_id`")
+    name: str = Field(description="Name of the client")
 
 
 class AccountTotal(BaseModel):
-    """The total of an account for a VAT code, in øre; credit is negative."""
+    """The total of an account for a VAT code."""
 
     account: int = Field(description="Account number; 0 if unknown")
-    vat_code: str
+    vat_code: str = Field(description="VAT code in 24SevenOffice; empty without VAT")
     rate: str = Field(description="VAT rate of the code in percent; empty if it has none")
-    moment: int
-    ledger: int
+    moment: int = Field(description="Total in Moment, in øre; debit is positive, credit is negative")
+    ledger: int = Field(description="Total in the ledger, in øre; debit is positive, credit is negative")
 
 
 class DiscrepancyItem(BaseModel):
     """An invoice, voucher or expense with a discrepancy."""
 
     key: str = Field(description="Identifier of the discrepancy, the same in each reconciliation of the period")
-    type: ReportedType
-    description: str
-    number: str
-    day: date
-    amount: int = Field(description="Amount in øre")
+    type: ReportedType = Field(
+        description="Type of the discrepancy. For an invoice in the ledger: `missing`, `hidden`, `taken_back` "
+        "(reversed), `doubled`, `different` or `only_in_the_ledger`. For an expense: `not_in_moment`, "
+        "`different_in_moment`, `only_in_moment` or `doubled_in_moment`. `unreadable` ones cannot be compared."
+    )
+    description: str = Field(description="Type of the discrepancy, in the requested language")
+    number: str = Field(description="Invoice number; for an expense, the supplier's. Empty if unknown")
+    day: date = Field(description="Date of the invoice or voucher")
+    amount: int = Field(description="Amount including VAT, in øre; negative for a credit")
     moment_id: str = Field(description="Id of the invoice in Moment; empty if it is not in Moment")
     vouchers: list[str] = Field(description="Vouchers by fiscal year, type and number, such as 2026-101-17")
-    details: list[str]
-    remedy: str
+    details: list[str] = Field(description="What differs, as sentences with both values")
+    remedy: str = Field(description="Suggested remedy")
 
 
 class Report(BaseModel):
     """The comparison of the ledgers for a period, without accepted discrepancies."""
 
-    agree: bool
-    equal: int
-    discrepancies: list[DiscrepancyItem]
+    agree: bool = Field(description="True if there are no discrepancies except accepted ones")
+    equal: int = Field(description="Number of invoices or expenses that are the same in both systems")
+    discrepancies: list[DiscrepancyItem] = Field(description="Discrepancies, except accepted ones")
     accepted: int = Field(description="Number of discrepancies that a person has accepted")
-    totals: list[AccountTotal]
+    totals: list[AccountTotal] = Field(description="Totals by account and VAT code")
     vat_included: bool = Field(
         description="True if the totals include VAT, as for expenses; false if they are those of the ledger's "
         "accounts: revenue excluding VAT, and VAT on its own accounts"
@@ -118,21 +122,21 @@ class Report(BaseModel):
 
 
 class Reconciliation(BaseModel):
-    first: date
-    last: date
-    invoices: Report
+    first: date = Field(description="First day of the period")
+    last: date = Field(description="Last day of the period, included")
+    invoices: Report = Field(description="Comparison of invoices")
     expenses: Report | None = Field(description="Comparison of expenses; null if they are not synced")
 
 
 class MatchItem(BaseModel):
     """The planned action for a customer or project in Moment."""
 
-    entity_type: EntityType
-    record_id: str
-    title: str
-    action: PlannedAction
+    entity_type: EntityType = Field(description="Type of the record: customer or project")
+    record_id: str = Field(description="Id of the record in Moment")
+    title: str = Field(description="Display name of the record")
+    action: PlannedAction = Field(description="Action planned for the record")
     remote_id: str = Field(description="Number in 24SevenOffice; empty if unknown")
-    why: str
+    why: str = Field(description="Reason for the action, as a sentence; empty if none is needed")
 
 
 class Matching(BaseModel):
@@ -145,33 +149,33 @@ class Matching(BaseModel):
 class BackfilledType(BaseModel):
     """The number of records of an entity type in a backfill's period, by status."""
 
-    entity_type: EntityType
-    records: int
-    synced: int
-    needs_attention: int
-    pending: int
+    entity_type: EntityType = Field(description="Type of the records")
+    records: int = Field(description="Number of records in the period")
+    synced: int = Field(description="Number of these records that are synced")
+    needs_attention: int = Field(description="Number of these records that need attention")
+    pending: int = Field(description="Number of these records that are still to be processed")
 
 
 class PlannedEntry(BaseModel):
     """A line of a voucher."""
 
-    account: int
-    project_number: int | None
-    vat_code: str
+    account: int = Field(description="Account number")
+    project_number: int | None = Field(description="Project number; null without a project")
+    vat_code: str = Field(description="VAT code in 24SevenOffice; empty without VAT")
     amount: int = Field(description="Amount in øre; debit is positive, credit is negative")
 
 
 class PlannedItem(BaseModel):
     """The planned action for a record."""
 
-    entity_type: EntityType
-    record_id: str
-    title: str
-    action: PlannedAction
+    entity_type: EntityType = Field(description="Type of the record")
+    record_id: str = Field(description="Id of the record in Moment")
+    title: str = Field(description="Display name of the record")
+    action: PlannedAction = Field(description="Action planned for the record")
     remote_id: str = Field(
         description="Number of the record in 24SevenOffice that is linked or would be; empty if unknown"
     )
-    why: str
+    why: str = Field(description="Reason for the action, as a sentence; empty if none is needed")
     customer: str = Field(description="Customer of the voucher; empty if no voucher would be posted")
     day: date | None = Field(description="Date of the voucher; null if no voucher would be posted")
     entries: list[PlannedEntry] = Field(description="Lines of the voucher, starting with the receivable")
@@ -197,15 +201,15 @@ class Result(BaseModel):
     succeeded: bool = Field(
         description="True if no finding is `bad`, the compared ledgers agree, and entered settings were saved"
     )
-    findings: list[FindingItem]
+    findings: list[FindingItem] = Field(description="Findings of a test, or the reasons why an operation failed")
     clients: list[Client] = Field(
         description="Clients that the login has access to; only for the token that sent the login, and for tokens "
         "for all connections"
     )
-    reconciliation: Reconciliation | None
-    matching: Matching | None
-    backfill: list[BackfilledType] | None
-    backfill_preview: BackfillPreview | None
+    reconciliation: Reconciliation | None = Field(description="Result of a reconciliation")
+    matching: Matching | None = Field(description="Plan or result of an initial matching")
+    backfill: list[BackfilledType] | None = Field(description="Result of a backfill by entity type")
+    backfill_preview: BackfillPreview | None = Field(description="Result of a backfill preview")
     outdated: bool = Field(
         description="True if the settings were not saved because they had been changed in the meantime"
     )
@@ -217,21 +221,21 @@ class Result(BaseModel):
 class OperationItem(BaseModel):
     """Work in the background."""
 
-    id: int
-    connection_id: int
-    type: OperationType
-    status: OperationStatus
-    requested_at: datetime
-    completed_at: datetime | None
+    id: int = Field(description="Id of the operation")
+    connection_id: int = Field(description="Id of the connection")
+    type: OperationType = Field(description="Type of the operation")
+    status: OperationStatus = Field(description="Status of the operation")
+    requested_at: datetime = Field(description="Time of the request")
+    completed_at: datetime | None = Field(description="Time when it finished or was cancelled; null before that")
     progress: Progress | None = Field(description="Progress of a backfill; null for other types")
     result: Result | None = Field(description="Result of the operation; null until it is finished")
 
 
 class Period(Body):
-    """A period of dates in Oslo, both included."""
+    """A period of days in Norway, both included."""
 
-    first: Day
-    last: Day
+    first: Day = Field(description="First day of the period")
+    last: Day = Field(description="Last day of the period, included")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Period":
@@ -257,7 +261,7 @@ class InitialMatching(Body):
 class LoginToTry(Body):
     """A login to 24SevenOffice. It is not saved."""
 
-    username: Login
+    username: Login = Field(description="User name in 24SevenOffice")
     password: Annotated[SecretStr, Field(min_length=1, max_length=MAX_LOGIN_LENGTH)] | None = Field(
         default=None, description="Optional for tokens for all connections; the default is the saved password"
     )
@@ -266,8 +270,12 @@ class LoginToTry(Body):
 @router.get("/operations", operation_id="listOperations")
 def list_operations(
     caller: Reading,
-    connection_id: Annotated[int | None, Query(ge=1, le=MAX_CONNECTION_ID)] = None,
-    type: Annotated[set[OperationType] | None, Query()] = None,  # noqa: A002 - the name in the URL
+    connection_id: Annotated[
+        int | None, Query(ge=1, le=MAX_CONNECTION_ID, description="Only operations of this connection")
+    ] = None,
+    type: Annotated[  # noqa: A002 - the name in the URL
+        set[OperationType] | None, Query(description="Types to include")
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = SIZE,
 ) -> Page[OperationItem]:
@@ -297,7 +305,7 @@ def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationIt
     operation = _visible(caller, operation_id)
     others = operation.type is OperationType.SAVING and operation.actor != str(caller.actor)
     if others and TokenScope.CONNECTIONS_WRITE not in caller.token.scopes:
-        raise ProblemError("scope_missing", SAVED_BY_OTHERS)
+        raise ProblemError("scope_missing", SCOPE_TO_CANCEL_SAVING)
     try:
         caller.container.operations.cancel(operation_id, actor=str(caller.actor), now=caller.now)
     except OperationEndedError:
@@ -307,19 +315,19 @@ def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationIt
     return _item(caller, _visible(caller, operation_id))
 
 
-@starts("/connections/{connection_id}/verifications", operation_id="verifyCredentials")
+@post_accepted("/connections/{connection_id}/verifications", operation_id="verifyCredentials")
 def verify_credentials(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
     """Verify the credentials of a connection in both systems."""
-    return _requested(caller, OperationType.VERIFICATION, connection_id, response)
+    return _request(caller, OperationType.VERIFICATION, connection_id, response)
 
 
-@starts("/connections/{connection_id}/diagnostics", operation_id="testConnection")
+@post_accepted("/connections/{connection_id}/diagnostics", operation_id="testConnection")
 def run_diagnostics(caller: Starting, connection_id: ConnectionId, response: Response) -> OperationItem:
     """Test the credentials and settings of a connection in both systems. Nothing is written."""
-    return _requested(caller, OperationType.DIAGNOSTICS, connection_id, response)
+    return _request(caller, OperationType.DIAGNOSTICS, connection_id, response)
 
 
-@starts("/connections/{connection_id}/clients", operation_id="findClients")
+@post_accepted("/connections/{connection_id}/clients", operation_id="findClients")
 def find_clients(
     caller: Starting, connection_id: ConnectionId, login: LoginToTry, response: Response
 ) -> OperationItem:
@@ -340,26 +348,26 @@ def find_clients(
             raise invalid(name, error.args[0]) from None
     if login.password:
         caller.expect_few_logins(login.username, password)
-    return _requested(caller, OperationType.CLIENTS, connection_id, response, typed)
+    return _request(caller, OperationType.CLIENTS, connection_id, response, typed)
 
 
-@starts("/connections/{connection_id}/reconciliations", operation_id="reconcile")
+@post_accepted("/connections/{connection_id}/reconciliations", operation_id="reconcile")
 def reconcile(caller: Starting, connection_id: ConnectionId, period: Period, response: Response) -> OperationItem:
     """Compare the invoices and expenses in Moment with the ledger in 24SevenOffice. Nothing is written."""
     days = {"first": period.first.isoformat(), "last": period.last.isoformat()}
-    return _requested(caller, OperationType.RECONCILIATION, connection_id, response, days)
+    return _request(caller, OperationType.RECONCILIATION, connection_id, response, days)
 
 
-@starts("/connections/{connection_id}/initial-matchings", operation_id="matchInitially")
+@post_accepted("/connections/{connection_id}/initial-matchings", operation_id="matchInitially")
 def match_initially(
     caller: Starting, connection_id: ConnectionId, response: Response, matching: InitialMatching | None = None
 ) -> OperationItem:
     """Link the customers and projects that exist in both systems. Unclear matches become questions."""
     asked = {name: "yes" if yes else "" for name, yes in (matching or InitialMatching()).model_dump().items()}
-    return _requested(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
+    return _request(caller, OperationType.INITIAL_MATCHING, connection_id, response, asked)
 
 
-@starts("/connections/{connection_id}/backfills", operation_id="backfill")
+@post_accepted("/connections/{connection_id}/backfills", operation_id="backfill")
 def start_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
@@ -367,23 +375,23 @@ def start_backfill(
 
     They are synced a few at a time, so that other records are not delayed.
     """
-    return _requested(caller, OperationType.BACKFILL, connection_id, response, _asked(backfill))
+    return _request(caller, OperationType.BACKFILL, connection_id, response, _backfill_input(backfill))
 
 
-@starts("/connections/{connection_id}/backfill-previews", operation_id="previewBackfill")
+@post_accepted("/connections/{connection_id}/backfill-previews", operation_id="previewBackfill")
 def preview_backfill(
     caller: Starting, connection_id: ConnectionId, backfill: Backfill, response: Response
 ) -> OperationItem:
     """Preview a backfill: the records to sync, and those to skip with the reasons. Nothing is written."""
-    return _requested(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _asked(backfill))
+    return _request(caller, OperationType.BACKFILL_PREVIEW, connection_id, response, _backfill_input(backfill))
 
 
-def _asked(backfill: Backfill) -> dict[str, str]:
+def _backfill_input(backfill: Backfill) -> dict[str, str]:
     days = {"first": backfill.first.isoformat(), "last": backfill.last.isoformat()}
     return {**days, "entity_types": ",".join(sorted(backfill.entity_types))}
 
 
-def _requested(
+def _request(
     caller: Caller,
     type_: OperationType,
     connection_id: int,
@@ -411,7 +419,7 @@ def _item(caller: Caller, operation: Operation) -> OperationItem:
         current = OperationStatus.CANCELLED if CANCELLED in stored else OperationStatus.FINISHED
     if stored and current is OperationStatus.FINISHED:
         result = _result(caller, operation, stored)
-    return caller.made_of(OperationItem, operation, status=current, result=result)
+    return caller.build_from(OperationItem, operation, status=current, result=result)
 
 
 def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Result:
@@ -423,7 +431,7 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
     wrong = any(each.status is CheckStatus.BAD for each in findings) or bool(result.get("outdated"))
     return Result(
         succeeded=agree and not wrong,
-        findings=[caller.made_of(FindingItem, each) for each in findings],
+        findings=[caller.build_from(FindingItem, each) for each in findings],
         clients=[Client.model_validate(each) for each in result.get("clients", [])] if sees_clients else [],
         reconciliation=compared,
         matching=_planned(caller, result.get("matching")),
@@ -449,7 +457,7 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
         agree=not report.discrepancies,
         equal=report.count("equal"),
         discrepancies=[
-            caller.made_of(DiscrepancyItem, each, type=ReportedType(as_name(each.type)))
+            caller.build_from(DiscrepancyItem, each, type=ReportedType(as_name(each.type)))
             for each in report.discrepancies
         ],
         accepted=len(report.accepted),
@@ -464,7 +472,7 @@ def _planned(caller: Caller, stored: dict[str, Any] | None) -> Any:  # noqa: ANN
         return None
     sentences = {"title", "why"}
     records = [
-        {name: caller.say(from_json(value)) if name in sentences else value for name, value in each.items()}
+        {name: caller.translate(from_json(value)) if name in sentences else value for name, value in each.items()}
         for each in stored["records"]
     ]
     return {**stored, "records": records}

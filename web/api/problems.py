@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 
 from i18n.catalog import Language
 from i18n.messages import Message, msg, translate
-from models.admin.erasure import JobsRunningError
 from models.admin.operations import LoginTriesError, OperationPendingError, TooManyOperationsError
 from models.connections.repository import (
     ConcurrentUpdateError,
@@ -24,8 +23,9 @@ from models.connections.repository import (
     UnprovenError,
 )
 from models.database import DatabaseUnavailableError
+from models.inbox.leases import JobsRunningError
+from models.invalid_input import InvalidInputError
 from models.receivers.repository import UnknownReceiverError
-from models.users.passwords import InvalidInputError
 from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -181,48 +181,48 @@ def language_of(request: Request) -> Language:
 
 
 def add_handlers(app: FastAPI) -> None:
-    app.exception_handlers |= dict.fromkeys(BY_ERROR, _failed) | {
-        ProblemError: _refused,
-        SettingRefusedError: _setting_refused,
-        InvalidInputError: _input_refused,
-        HTTPException: _by_status,
-        RequestValidationError: _unfit,
+    app.exception_handlers |= dict.fromkeys(BY_ERROR, _handle_error) | {
+        ProblemError: _handle_problem,
+        SettingRefusedError: _handle_refused_setting,
+        InvalidInputError: _handle_invalid_input,
+        HTTPException: _handle_http_error,
+        RequestValidationError: _handle_invalid_request,
     }
 
 
-def failure(error: Exception) -> ProblemError:
+def problem_of(error: Exception) -> ProblemError:
     wait = (
         {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, TooManyOperationsError) else {}
     )
     return ProblemError(next(code for kind, code in BY_ERROR.items() if isinstance(error, kind)), headers=wait)
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    return respond(failure(error), language_of(request))
+async def _handle_error(request: Request, error: Exception) -> Response:
+    return respond(problem_of(error), language_of(request))
 
 
-async def _refused(request: Request, error: ProblemError) -> Response:
+async def _handle_problem(request: Request, error: ProblemError) -> Response:
     return respond(error, language_of(request))
 
 
-async def _setting_refused(request: Request, error: SettingRefusedError) -> Response:
+async def _handle_refused_setting(request: Request, error: SettingRefusedError) -> Response:
     detail = error.args[0]
     field = f"settings.{error.setting}" if request.method == "POST" else error.setting  # as in the body
     problem = ProblemError("setting_refused", detail, fields={("body", field): detail})
     return respond(problem, language_of(request))
 
 
-async def _input_refused(request: Request, error: InvalidInputError) -> Response:
+async def _handle_invalid_input(request: Request, error: InvalidInputError) -> Response:
     problem = ProblemError("invalid", fields={("body", name): text for name, text in error.errors.items()})
     return respond(problem, language_of(request))
 
 
-async def _by_status(request: Request, error: HTTPException) -> Response:
+async def _handle_http_error(request: Request, error: HTTPException) -> Response:
     code = BY_STATUS.get(error.status_code, "refused")
     return respond(ProblemError(code, headers=error.headers), language_of(request))
 
 
-async def _unfit(request: Request, error: RequestValidationError) -> Response:
+async def _handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
     """Treat an impossible id in the path as something that does not exist, and invalid JSON as unreadable."""
     errors: Sequence[Any] = error.errors()
     if any(each["loc"][0] == "path" for each in errors):

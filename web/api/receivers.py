@@ -43,19 +43,22 @@ Reading = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_READ, ever
 Writing = Annotated[Caller, Depends(RequireScope(TokenScope.RECEIVERS_WRITE, everywhere=True))]
 Url = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_URL_LENGTH)]
 Connections = Annotated[set[Annotated[int, Field(ge=1, le=MAX_CONNECTION_ID)]], Field(max_length=MAX_CONNECTIONS)]
+RECEIVER_URL = "URL to which events are sent by POST"
 ALL_CONNECTIONS = "Connections whose events are sent; null for all, including new ones"
 
 
 class ReceiverItem(BaseModel):
     """A program that receives events, without its secret."""
 
-    id: int
-    url: str
-    event_types: list[EventType]
+    id: int = Field(description="Id of the receiver")
+    url: str = Field(description=RECEIVER_URL)
+    event_types: list[EventType] = Field(description="Types of the events that are sent")
     connections: list[int] | None = Field(description=ALL_CONNECTIONS)
-    created_at: datetime
-    disabled_at: datetime | None
-    disabled_because: DisabledBecause | None
+    created_at: datetime = Field(description="Time when the receiver was added")
+    disabled_at: datetime | None = Field(description="Time when the receiver was disabled; null if it is enabled")
+    disabled_because: DisabledBecause | None = Field(
+        description="Reason why the receiver is disabled; null if it is enabled"
+    )
     failing_since: datetime | None = Field(
         description="Time of the first of the current consecutive failures; null if there are none"
     )
@@ -76,7 +79,7 @@ class NewSecret(BaseModel):
 
 
 class NewReceiver(Body):
-    url: Url
+    url: Url = Field(description=RECEIVER_URL)
     event_types: set[EventType] | None = Field(default=None, description="Events to send; null for all")
     connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
 
@@ -84,7 +87,7 @@ class NewReceiver(Body):
 class ReceiverChange(Body):
     """The fields to change. Omitted fields stay unchanged."""
 
-    url: Url = ""
+    url: Url = Field(default="", description=RECEIVER_URL)
     event_types: set[EventType] | None = Field(default=None, description="Events to send; null for all")
     connections: Connections | None = Field(default=None, description=ALL_CONNECTIONS)
 
@@ -92,15 +95,15 @@ class ReceiverChange(Body):
 class Delivery(BaseModel):
     """The delivery of an event to a receiver."""
 
-    id: int
+    id: int = Field(description="Id of the delivery")
     webhook_id: UUID = Field(description="Value of the `webhook-id` header, the same in each attempt")
-    type: EventType
-    connection_id: int | None
-    created_at: datetime
-    state: DeliveryState
+    type: EventType = Field(description="Type of the event")
+    connection_id: int | None = Field(description="Id of the event's connection; null for a test event")
+    created_at: datetime = Field(description="Time of the event")
+    state: DeliveryState = Field(description="State of the delivery")
     due_at: datetime | None = Field(description="Time of the next attempt; null if none is scheduled")
-    attempts: int
-    attempted_at: datetime | None
+    attempts: int = Field(description="Number of attempts made")
+    attempted_at: datetime | None = Field(description="Time of the last attempt; null before the first")
     http_status: int | None = Field(description="HTTP status of the last response; null if there was none")
     answer: str = Field(description="Beginning of the last response")
     problem: DeliveryProblem | None = Field(description="Reason for a missing response; null if there was one")
@@ -124,7 +127,7 @@ def list_receivers(caller: Reading) -> Page[ReceiverItem]:
 def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> AddedReceiver:
     """Add an event receiver. It receives events from now on."""
     receiver, secret = caller.container.receivers.add(
-        new.url, _asked_for(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
+        new.url, _checked_event_types(new.event_types), _scope(new.connections), actor=caller.actor, now=caller.now
     )
     response.headers["Location"] = f"/api/v1/receivers/{receiver.id}"
     return AddedReceiver(**_item(caller, receiver).model_dump(), secret=secret)
@@ -133,7 +136,7 @@ def add_receiver(caller: Writing, new: NewReceiver, response: Response) -> Added
 @router.get("/receivers/{receiver_id}", operation_id="getReceiver")
 def get_receiver(caller: Reading, receiver_id: ReceiverId) -> ReceiverItem:
     """Get an event receiver."""
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.patch("/receivers/{receiver_id}", operation_id="changeReceiver")
@@ -146,12 +149,12 @@ def change_receiver(caller: Writing, receiver_id: ReceiverId, change: ReceiverCh
     caller.container.receivers.update(
         receiver_id,
         change.url if "url" in given else before.url,
-        _asked_for(change.event_types) if "event_types" in given else before.event_types,
+        _checked_event_types(change.event_types) if "event_types" in given else before.event_types,
         _scope(change.connections) if "connections" in given else before.scope,
         actor=caller.actor,
         now=caller.now,
     )
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.delete(
@@ -169,7 +172,7 @@ def remove_receiver(caller: Writing, receiver_id: ReceiverId) -> None:
 def rotate_secret(caller: Writing, receiver_id: ReceiverId) -> NewSecret:
     """Generate a new secret for an event receiver. The former one also signs for 24 hours."""
     secret = caller.container.receivers.rotate(receiver_id, actor=caller.actor, now=caller.now)
-    return NewSecret(secret=secret, former_secret_until=_shown(caller, receiver_id).former_secret_until)
+    return NewSecret(secret=secret, former_secret_until=_get_item(caller, receiver_id).former_secret_until)
 
 
 @router.post("/receivers/{receiver_id}/test", operation_id="testReceiver")
@@ -178,21 +181,21 @@ def test_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
     if not caller.container.receivers.test(receiver_id, now=caller.now):
         raise ProblemError("receiver_disabled")
     dispatch.dispatch_receivers([receiver_id])
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.post("/receivers/{receiver_id}/disable", operation_id="disableReceiver")
 def disable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
     """Disable an event receiver. It receives no events until it is enabled."""
     caller.container.receivers.disable(receiver_id, actor=caller.actor, now=caller.now)
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.post("/receivers/{receiver_id}/enable", operation_id="enableReceiver")
 def enable_receiver(caller: Writing, receiver_id: ReceiverId) -> ReceiverItem:
     """Enable an event receiver. It receives events from now on; earlier failed ones can be replayed."""
     caller.container.receivers.enable(receiver_id, actor=caller.actor, now=caller.now)
-    return _shown(caller, receiver_id)
+    return _get_item(caller, receiver_id)
 
 
 @router.get("/receivers/{receiver_id}/deliveries", operation_id="listDeliveries")
@@ -202,13 +205,13 @@ def list_deliveries(
     """List the deliveries to an event receiver, newest event first."""
     caller.container.receivers.get(receiver_id)
     found = deliveries.log_page(caller.database, receiver_id, key=key_of(cursor), size=limit)
-    return page_of([caller.made_of(Delivery, each, webhook_id=each.event_id) for each in found.lines], found)
+    return page_of([caller.build_from(Delivery, each, webhook_id=each.event_id) for each in found.lines], found)
 
 
 @router.post("/receivers/{receiver_id}/replays", operation_id="replayDeliveries")
 def replay_deliveries(caller: Writing, receiver_id: ReceiverId, replay: Replay) -> Replayed:
     """Replay all failed deliveries of events since a time."""
-    return _replayed(caller, receiver_id, since=replay.since)
+    return _replay(caller, receiver_id, since=replay.since)
 
 
 @router.post("/receivers/{receiver_id}/deliveries/{delivery_id}/replay", operation_id="replayDelivery")
@@ -216,10 +219,10 @@ def replay_delivery(caller: Writing, receiver_id: ReceiverId, delivery_id: Deliv
     """Replay a delivery, successful or not, unless it is pending."""
     if not deliveries.is_known(caller.database, receiver_id, delivery_id):
         raise ProblemError("not_found")
-    return _replayed(caller, receiver_id, delivery_id=delivery_id)
+    return _replay(caller, receiver_id, delivery_id=delivery_id)
 
 
-def _replayed(
+def _replay(
     caller: Caller, receiver_id: int, *, delivery_id: int | None = None, since: datetime | None = None
 ) -> Replayed:
     if caller.container.receivers.get(receiver_id).disabled_at:
@@ -229,12 +232,12 @@ def _replayed(
     return Replayed(count=count)
 
 
-def _asked_for(event_types: Collection[EventType] | None) -> Collection[EventType]:
+def _checked_event_types(event_types: Collection[EventType] | None) -> Collection[EventType]:
     """Return the requested event types. Raises ProblemError for ``receiver.test``, sent on request only."""
     if event_types is None:
         return EVENT_TYPES
     if EventType.RECEIVER_TEST in event_types:
-        raise invalid("event_types", msg("receiver.test is sent whatever a receiver has asked for: leave it out."))
+        raise invalid("event_types", msg("Leave out receiver.test: it is sent only when you request a test."))
     return event_types
 
 
@@ -242,10 +245,12 @@ def _scope(connections: set[int] | None) -> Scope:
     return Scope(None if connections is None else frozenset(connections))
 
 
-def _shown(caller: Caller, receiver_id: int) -> ReceiverItem:
+def _get_item(caller: Caller, receiver_id: int) -> ReceiverItem:
     return _item(caller, caller.container.receivers.get(receiver_id))
 
 
 def _item(caller: Caller, receiver: Receiver) -> ReceiverItem:
     connections = receiver.scope.connections
-    return caller.made_of(ReceiverItem, receiver, connections=None if connections is None else sorted(connections))
+    return caller.build_from(
+        ReceiverItem, receiver, connections=None if connections is None else sorted(connections)
+    )

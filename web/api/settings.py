@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from i18n.messages import msg
 from models.connections.repository import SECRET_FIELDS, Connection
-from models.connections.settings import ConnectionSettings, first_days_to_ask, unproven
+from models.connections.settings import ConnectionSettings, first_days_to_ask, secrets_to_reenter
 from models.users.tokens import TokenScope
 from web.api.caller import Caller, RequireScope, accepted
 from web.api.common_types import Body, ConnectionId
@@ -105,7 +105,7 @@ def change_settings(
         raise ProblemError("etag_missing")
     if if_match.strip() not in ("*", _etag(connection.updated_at)):
         raise ProblemError("outdated")
-    values = _checked(caller, connection, change)
+    values = _validate(caller, connection, change)
     if "password" in values:
         username = values.get("username", connection.settings.username)
         caller.expect_few_logins(username, values["password"].get_secret_value())
@@ -120,7 +120,7 @@ def change_settings(
     return get_settings(caller, connection_id, response)
 
 
-def _checked(caller: Caller, connection: Connection, change: BaseModel) -> dict[str, Any]:
+def _validate(caller: Caller, connection: Connection, change: BaseModel) -> dict[str, Any]:
     """Return the validated settings of a change. Raises ProblemError."""
     values = {name: getattr(change, name) for name in change.model_fields_set}
     before = connection.settings
@@ -130,7 +130,7 @@ def _checked(caller: Caller, connection: Connection, change: BaseModel) -> dict[
         raise ProblemError("invalid", fields=field_errors(error.errors(), prefix=("body",))) from None
     expect_consistent(after)
     values = {name: getattr(after, name) for name in values}
-    wrong: dict[str, str] = {} if caller.token.administers_all else dict(unproven(before, values))
+    wrong: dict[str, str] = {} if caller.token.administers_all else dict(secrets_to_reenter(before, values))
     chart = known_accounts(caller.container.operations, connection, after, now=caller.now)
     wrong |= unknown_accounts(before, after, chart)
     wrong |= {name: FIRST_DAY for name in first_days_to_ask(before, values) if name not in values}

@@ -7,9 +7,10 @@ from fastapi import APIRouter, HTTPException, Response, status
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.invalid_input import gather_errors
 from models.users import repository as users
 from models.users import sessions, sign_in
-from models.users.passwords import check, gather
+from models.users.passwords import check
 from models.users.proofs import OutdatedProofError
 from models.users.throttle import TooManySignInsError
 from web.dependencies import MAX_BIG_ID_DIGITS, Form, is_number, text
@@ -54,7 +55,7 @@ def change_password(context: Reader, form: Form) -> Response:
     present, password = text(form, "present"), text(form, "password")
     database, user, now = context.database, context.current_user, context.now
     errors: dict[str, str] = {}
-    with gather(errors):
+    with gather_errors(errors):
         check(password, email=user.email)
     if password == present:
         errors["password"] = SAME_PASSWORD
@@ -62,7 +63,7 @@ def change_password(context: Reader, form: Form) -> Response:
         errors["again"] = PASSWORDS_DIFFER
     try:
         address = client_address(context.request)
-        proof = sign_in.by_password(database, user.email, present, address=address, now=now)
+        proof = sign_in.check_password(database, user.email, present, address=address, now=now)
         if errors:
             return again(errors=errors)
         users.choose_password(database, user, password, proof, session_id=context.session.id, now=now)
@@ -71,14 +72,14 @@ def change_password(context: Reader, form: Form) -> Response:
     except TooManySignInsError:
         return again(errors={"present": TOO_MANY, **errors})
     temporary = user.password_is_temporary
-    return context.redirect(requested_url(context.request)) if temporary else _done(context, "password")
+    return context.redirect(requested_url(context.request)) if temporary else _redirect(context, "password")
 
 
 @router.post("/language")
 def change_language(context: Reader, form: Form) -> Response:
     if (language := text(form, "language")) in set(Language):
         users.set_language(context.database, context.current_user.id, Language(language))
-    return _done(context, "language")
+    return _redirect(context, "language")
 
 
 @router.post("/sessions/end")
@@ -88,18 +89,18 @@ def end_session(context: Reader, form: Form) -> Response:
     if not is_number(number, digits=MAX_BIG_ID_DIGITS):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     sessions.end_one(context.database, context.current_user.id, int(number))
-    return _done(context, "ended")
+    return _redirect(context, "ended")
 
 
 @router.post("/sessions/end-others")
 def end_other_sessions(context: Reader) -> Response:
     sessions.end_others(context.database, context.current_user.id, but=context.session.id)
-    return _done(context, "others")
+    return _redirect(context, "others")
 
 
 def _password_form(context: UserContext, *, errors: Mapping[str, str] | None = None) -> Response:
     return context.render("account-password.html", errors=errors or {})
 
 
-def _done(context: UserContext, what: str) -> Response:
+def _redirect(context: UserContext, what: str) -> Response:
     return context.redirect("/account", what)

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 from i18n.messages import msg
 from models.users import sessions, sign_in
 from models.users.throttle import TooManySignInsError
-from web.dependencies import sealed, text
+from web.dependencies import seal_form, text
 from web.pages.sign_in import TOO_MANY, WRONG_CODE
 from web.security.auth import UserContext, local_url
 from web.security.client import client_address
@@ -33,7 +33,7 @@ class ConfirmationNeededError(Exception):
 
 
 def confirm_identity(context: UserContext, form: FormData) -> None:
-    """Return if the user confirmed their identity recently, or does so in this form.
+    """Require that the user confirmed their identity recently, or does so in this form.
 
     Raises ConfirmationNeededError otherwise.
     """
@@ -46,9 +46,9 @@ def confirm_identity(context: UserContext, form: FormData) -> None:
     database, vault, now = context.database, context.container.vault, context.now
     try:
         if user.has_factor:
-            shown = sign_in.by_code(database, vault, user, proof, address=address, now=now)
+            shown = sign_in.check_code(database, vault, user, proof, address=address, now=now)
         else:
-            password = sign_in.by_password(database, user.email, proof, address=address, now=now)
+            password = sign_in.check_password(database, user.email, proof, address=address, now=now)
             shown = replace(password, has_factor=False)  # a factor added meanwhile is still required
     except sign_in.SignInRefusedError:
         raise ConfirmationNeededError(context, form, WRONG_CODE if user.has_factor else WRONG_PASSWORD) from None
@@ -66,7 +66,7 @@ async def ask_for_confirmation(request: Request, error: Exception) -> Response:
         status=status.HTTP_403_FORBIDDEN,
         action=request.url.path,
         field_name=PROOF,
-        sealed=sealed(request, error.form, but=PROOF),
+        sealed=seal_form(request, error.form, but=PROOF),
         errors={PROOF: error.message} if error.message else {},
         session=error.context.session,
         organization=f"/sign-in/openid?fresh=yes&next={quote(came_from)}",

@@ -55,7 +55,7 @@ class KnownClients:
     own_name: str
 
 
-def tab(
+def render_tab(
     context: UserContext,
     connection: Connection,
     name: str,
@@ -84,7 +84,7 @@ def show(context: Reader, connection_id: int) -> Response:
         if value := context.request.query_params.get(parameter, "")[:MAX_PAGE]:
             url = f"/connections/{connection_id}/{name}?{parameter}={quote(value)}"
             return RedirectResponse(url, status.HTTP_303_SEE_OTHER)
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     only = Scope(frozenset({connection.id}))
     ((summary,), _) = connection_health.page(
         context.database, only, now=context.now, connection_filter=NO_FILTER, sort=HealthSort()
@@ -93,8 +93,8 @@ def show(context: Reader, connection_id: int) -> Response:
     is_testing = bool(is_new and last and last.operation.result is None)
     current = last if last and last.operation.requested_at >= connection.updated_at else None
     set_up = SetUp(context.database, context.operations, connection, current)
-    failing = cursors.failing(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
-    return tab(
+    failing = cursors.failing_polls(context.database, connection.id, before=context.now - POLLS_SHOWN_AFTER)
+    return render_tab(
         context,
         connection,
         "overview",
@@ -116,10 +116,10 @@ def show(context: Reader, connection_id: int) -> Response:
 
 @router.get("/{connection_id}/webhooks")
 def show_webhooks(context: Administrator, connection_id: int) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     notified = webhook_intake.latest_activity(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
-    return tab(
+    return render_tab(
         context,
         connection,
         "webhooks",
@@ -129,17 +129,17 @@ def show_webhooks(context: Administrator, connection_id: int) -> Response:
 
 @router.get("/{connection_id}/test")
 def show_test(context: Operator, connection_id: int) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     last = last_test(context, connection)
-    return tab(context, connection, "test", last=last, titles=settings_form.TITLES)
+    return render_tab(context, connection, "test", last=last, titles=settings_form.TITLES)
 
 
 @router.get("/{connection_id}/history")
 def show_history(context: Reader, connection_id: int, page: str = "", operations: str = "") -> Response:
     """Show what people have changed or done, and the operations that workers ran for them."""
-    connection, scope = context.connections.get_shown(connection_id), Scope(frozenset({connection_id}))
+    connection, scope = context.connections.get_even_unreadable(connection_id), Scope(frozenset({connection_id}))
     found = context.operations.page(scope, key=Key.parse(operations), size=OPERATIONS_SHOWN, with_place=True)
-    return tab(
+    return render_tab(
         context,
         connection,
         "history",

@@ -23,24 +23,26 @@ def confirm(context: Operator) -> Response:
     """Show which connections will be changed, and which are left out and why."""
     given = context.request.query_params
     action = _action(context, given)
-    asked = ConnectionUrlFilter.read(given)
-    wanted = asked.wanted if "all" in given else ConnectionFilter(ids=_ids(given.getlist("connection")))
-    return _ask(context, action, wanted, asked)
+    url_filter = ConnectionUrlFilter.read(given)
+    connection_filter = (
+        url_filter.connection_filter if "all" in given else ConnectionFilter(ids=_ids(given.getlist("connection")))
+    )
+    return _ask(context, action, connection_filter, url_filter)
 
 
 @router.post("/act")
 def act(context: Operator, form: Form) -> Response:
     """Carry out the confirmed action on the listed connections that this user may see."""
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
-    action, asked = _action(context, given), ConnectionUrlFilter.read(given)
-    wanted = ConnectionFilter(ids=_ids(text(form, "ids").split(",")))
+    action, url_filter = _action(context, given), ConnectionUrlFilter.read(given)
+    connection_filter = ConnectionFilter(ids=_ids(text(form, "ids").split(",")))
     typed = text(form, "error_emails").strip()
-    addresses, errors = settings_form.read_alone("error_emails", typed)
+    addresses, errors = settings_form.read_single("error_emails", typed)
     if action is ConnectionAction.ADD_RECIPIENTS and not typed:
         errors = {"error_emails": REQUIRED_MESSAGE}
     if errors:
-        return _ask(context, action, wanted, asked, typed=typed, errors=errors)
-    planned = connection_actions.plan(context.database, context.scope, action, wanted, now=context.now)
+        return _ask(context, action, connection_filter, url_filter, typed=typed, errors=errors)
+    planned = connection_actions.plan(context.database, context.scope, action, connection_filter, now=context.now)
     ids = [each.id for each in planned if each.obstacle is None]
     connections, actor, now = context.connections, context.actor, context.now
     match action:
@@ -55,26 +57,26 @@ def act(context: Operator, form: Form) -> Response:
             count = connection_actions.resume(connections, ids, actor=actor, now=now)
         case ConnectionAction.ADD_RECIPIENTS:
             count = connection_actions.add_recipients(connections, ids, addresses, actor=actor, now=now)
-    return context.redirect(asked.url(), action, count=count)
+    return context.redirect(url_filter.url(), action, count=count)
 
 
 def _ask(
     context: UserContext,
     action: ConnectionAction,
-    wanted: ConnectionFilter,
-    asked: ConnectionUrlFilter,
+    connection_filter: ConnectionFilter,
+    url_filter: ConnectionUrlFilter,
     *,
     typed: str = "",
     errors: Errors | None = None,
 ) -> Response:
-    planned = connection_actions.plan(context.database, context.scope, action, wanted, now=context.now)
+    planned = connection_actions.plan(context.database, context.scope, action, connection_filter, now=context.now)
     return context.render(
         "connections-confirm.html",
         action=action,
         changed=[each for each in planned if each.obstacle is None],
         left_out=[each for each in planned if each.obstacle],
         max_at_once=connection_actions.MAX_AT_ONCE if len(planned) == connection_actions.MAX_AT_ONCE else None,
-        filter=asked,
+        filter=url_filter,
         error_emails=typed,
         errors=errors or {},
         titles=settings_form.TITLES,

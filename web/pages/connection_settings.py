@@ -11,10 +11,15 @@ from i18n.formatting import OSLO
 from i18n.messages import msg
 from models.admin.operations import OPERATION_TIMEOUT, OperationType
 from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
-from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
+from models.connections.settings import (
+    ConnectionSettings,
+    first_days_to_ask,
+    may_open_other_data,
+    secrets_to_reenter,
+)
 from web.dependencies import MAX_ID, Form, text
 from web.pages.confirmation import confirm_identity
-from web.pages.connection import known_clients, start_test, tab
+from web.pages.connection import known_clients, render_tab, start_test
 from web.pages.operations import request_operation
 from web.security.auth import Administrator, UserContext
 from web.views import settings_form
@@ -57,7 +62,7 @@ class Draft:
 @router.get("/{connection_id}/settings")
 def show(context: Administrator, connection_id: int, operation: OperationId = 0) -> Response:
     """Show the settings, or the input of an ``operation`` of this user: a client lookup or a refused save."""
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     draft = _draft_of_operation(context, connection_id, operation)
     if draft is None:
         draft = Draft(settings_form.as_form(connection.settings), _version(connection))
@@ -71,12 +76,12 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
     A worker tries settings that may open another client before it saves them. Administrators of all connections
     skip that, unless there are links: a new login for the same client keeps them.
     """
-    connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
+    connection, typed = context.connections.get_even_unreadable(connection_id), settings_form.typed(form)
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
     again = partial(_page, context, connection)
     if draft.version != _version(connection):
         return again(replace(draft, outdated=True), posted=True)
-    entered, errors = _entered(context, connection, typed)
+    entered, errors = _read_form(context, connection, typed)
     if not errors and text(form, "first_day") != "confirmed":
         days = first_days_to_ask(connection.settings, entered)
         today = context.now.astimezone(OSLO).date().isoformat()
@@ -84,7 +89,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
         errors = dict.fromkeys(days, FROM_WHICH_DAY)
     if errors:
         return again(replace(draft, errors=errors), posted=True)
-    if opens_others(connection.settings, entered) or not SECRET_FIELDS.isdisjoint(entered):
+    if may_open_other_data(connection.settings, entered) or not SECRET_FIELDS.isdisjoint(entered):
         confirm_identity(context, form)
     try:
         saving = context.container.save_settings(
@@ -110,7 +115,7 @@ def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Res
 
     The saved password is used only for administrators of all connections.
     """
-    connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
+    connection, typed = context.connections.get_even_unreadable(connection_id), settings_form.typed(form)
     version, password = text(form, "version"), typed["password"]
     if not password and context.current_user.administers_all:
         password = connection.settings.password.get_secret_value()
@@ -138,7 +143,7 @@ def _page(context: UserContext, connection: Connection, draft: Draft, *, posted:
     # Other clients are named only if this user may see them.
     names = {connection.settings.identity_id.lower(): known.own_name}
     names |= {each["id"].lower(): each["name"] for each in shown}
-    return tab(
+    return render_tab(
         context,
         connection,
         "settings",
@@ -167,11 +172,11 @@ def _draft_of_operation(context: UserContext, connection_id: int, operation_id: 
     return replace(draft, errors=result.errors, outdated=result.is_outdated)
 
 
-def _entered(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
+def _read_form(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
     known = dict(connection.settings)
     entered, errors = settings_form.read(typed, known=known)
     if not context.current_user.administers_all:
-        errors |= unproven(connection.settings, entered)
+        errors |= secrets_to_reenter(connection.settings, entered)
     if errors:
         return entered, errors
     after = ConnectionSettings.model_validate({**known, **entered})

@@ -6,7 +6,6 @@ from i18n.messages import msg
 from models.admin import connection_health
 from models.admin.connection_actions import ConnectionAction
 from models.admin.connection_health import HealthColumn
-from models.admin.erasure import JobsRunningError
 from models.admin.operations import TESTS
 from models.connections.repository import (
     MAX_NAME_LENGTH,
@@ -18,9 +17,10 @@ from models.connections.repository import (
     UnprovenError,
 )
 from models.connections.settings import ConnectionSettings
+from models.inbox.leases import JobsRunningError
 from sync.errors import UnavailableError
 from sync.rules.normalization import clean
-from web.dependencies import Form, text
+from web.dependencies import Form, page_number, text
 from web.pages.confirmation import confirm_identity
 from web.pages.connection import start_test
 from web.pages.operations import request_diagnostics
@@ -42,14 +42,14 @@ JOBS_RUNNING = msg("Records of this connection are being processed. It is paused
 def show_all(context: Reader, page: str = "") -> Response:
     """List the connections with what an operator of many steers by."""
     asked, budget = ConnectionUrlFilter.read(context.request.query_params), context.container.budget
-    number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
+    number = page_number(page)
     # The requests of all connections are shown only to users who see all of them.
     requests = budget.requests_today() if context.scope.connections is None else None
     lines, total = connection_health.page(
         context.database,
         context.scope,
         now=context.now,
-        connection_filter=asked.wanted,
+        connection_filter=asked.connection_filter,
         sort=asked.order,
         number=number,
         requests=requests,
@@ -74,7 +74,7 @@ def show_all(context: Reader, page: str = "") -> Response:
 
 @router.get("/new")
 def new_form(context: AdministratorEverywhere) -> Response:
-    return _new(context, dict.fromkeys(("name", *settings_form.REQUIRED), ""), {})
+    return _new_page(context, dict.fromkeys(("name", *settings_form.REQUIRED), ""), {})
 
 
 @router.post("/new")
@@ -87,55 +87,55 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     if not name:
         errors = {"name": settings_form.REQUIRED_MESSAGE, **errors}  # errors in the order of the form
     if errors:
-        return _new(context, typed, errors)
+        return _new_page(context, typed, errors)
     settings = ConnectionSettings.model_validate(entered)
     try:
         added, _ = context.connections.add(name, settings, actor=context.actor, now=context.now, started=False)
     except NameTakenError as error:
-        return _new(context, typed, {"name": error.args[0]})
+        return _new_page(context, typed, {"name": error.args[0]})
     except CompanyTakenError as error:
-        return _new(context, typed, {"moment_company": error.args[0]})
+        return _new_page(context, typed, {"moment_company": error.args[0]})
     return start_test(context, added, done="added")
 
 
 @router.get("/{connection_id}/manage")
 def manage_form(context: AdministratorEverywhere, connection_id: int) -> Response:
-    return _manage(context, context.connections.get_shown(connection_id))
+    return _manage_page(context, context.connections.get_even_unreadable(connection_id))
 
 
 @router.post("/{connection_id}/rename")
 def rename(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     name = clean(text(form, "name"), max_length=MAX_NAME_LENGTH)
     if not name:
-        return _manage(context, connection, name=name, errors={"name": settings_form.REQUIRED_MESSAGE})
+        return _manage_page(context, connection, name=name, errors={"name": settings_form.REQUIRED_MESSAGE})
     try:
         context.connections.rename(connection_id, name, actor=context.actor, now=context.now)
     except NameTakenError as error:
-        return _manage(context, connection, name=name, errors={"name": error.args[0]})
-    return _back(context, connection_id, "renamed")
+        return _manage_page(context, connection, name=name, errors={"name": error.args[0]})
+    return _redirect(context, connection_id, "renamed")
 
 
 @router.post("/{connection_id}/erase")
 def erase(context: AdministratorEverywhere, connection_id: int, form: Form) -> Response:
     """Erase a connection and all its data, once the user has typed its name."""
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     confirm_identity(context, form)
     if clean(text(form, "confirmed_name"), max_length=MAX_NAME_LENGTH) != connection.name:
-        return _manage(context, connection, errors={"confirmed_name": OTHER_NAME})
+        return _manage_page(context, connection, errors={"confirmed_name": OTHER_NAME})
     try:
         context.container.erase_connection(connection, actor=context.actor)
     except JobsRunningError:
-        return _manage(context, connection, errors={"confirmed_name": JOBS_RUNNING})
+        return _manage_page(context, connection, errors={"confirmed_name": JOBS_RUNNING})
     except UnavailableError as error:
-        return _manage(context, connection, errors={"confirmed_name": error.message})
+        return _manage_page(context, connection, errors={"confirmed_name": error.message})
     dispatch.forget(connection_id)
     return context.redirect("/connections", "erased")
 
 
 @router.post("/{connection_id}/test")
 def test(context: Operator, connection_id: int) -> Response:
-    context.connections.get_shown(connection_id)
+    context.connections.get_even_unreadable(connection_id)
     return request_diagnostics(context, connection_id)
 
 
@@ -143,7 +143,7 @@ def test(context: Operator, connection_id: int) -> Response:
 def pause(context: Operator, connection_id: int, form: Form) -> Response:
     because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH)
     context.connections.pause(connection_id, because, actor=context.actor, now=context.now)
-    return _back(context, connection_id, "paused")
+    return _redirect(context, connection_id, "paused")
 
 
 @router.post("/{connection_id}/resume")
@@ -164,16 +164,16 @@ def resume(context: Operator, connection_id: int, form: Form) -> Response:
     except UnprovenError:
         return _ask_before_resume(context, connection_id, 0)
     except CompanyTakenError:
-        return _back(context, connection_id, "taken")
-    return _back(context, connection_id, "resumed")
+        return _redirect(context, connection_id, "taken")
+    return _redirect(context, connection_id, "resumed")
 
 
 @router.post("/{connection_id}/token")
 def token(context: Administrator, connection_id: int, form: Form) -> Response:
     """Give the webhook a new URL and show it, without a redirect: only its hash is stored, so it is shown once."""
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     confirm_identity(context, form)
-    made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)
+    made = context.connections.regenerate_token(connection_id, actor=context.actor, now=context.now)
     return context.render("webhook.html", connection=connection, address=context.container.webhook_url(made))
 
 
@@ -182,14 +182,14 @@ def _ask_before_resume(context: UserContext, connection_id: int, failed_checks: 
     return context.render(
         "resume-anyway.html",
         status=status.HTTP_409_CONFLICT,
-        connection=context.connections.get_shown(connection_id),
+        connection=context.connections.get_even_unreadable(connection_id),
         failed_checks=failed_checks,
         last=OperationView(last) if last else None,
         titles=settings_form.TITLES,
     )
 
 
-def _manage(
+def _manage_page(
     context: UserContext, connection: Connection, *, name: str | None = None, errors: Errors | None = None
 ) -> Response:
     return context.render(
@@ -200,7 +200,7 @@ def _manage(
     )
 
 
-def _new(context: UserContext, typed: Typed, errors: Errors) -> Response:
+def _new_page(context: UserContext, typed: Typed, errors: Errors) -> Response:
     return context.render(
         "connection-new.html",
         form=settings_form.without_secrets(typed),
@@ -209,5 +209,5 @@ def _new(context: UserContext, typed: Typed, errors: Errors) -> Response:
     )
 
 
-def _back(context: UserContext, connection_id: int, done: str) -> Response:
+def _redirect(context: UserContext, connection_id: int, done: str) -> Response:
     return context.redirect(f"/connections/{connection_id}", done)

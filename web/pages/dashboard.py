@@ -10,8 +10,9 @@ from models.admin import connection_list, dashboard
 from models.admin.dashboard import PAGE_SIZE, PeriodStatistics
 from models.inbox.statistics import Granularity
 from sync.error_codes import ERROR_CODES
+from web.dependencies import page_number
 from web.security.auth import Reader, UserContext
-from web.security.client import unbelieved_proxy
+from web.security.client import untrusted_proxy
 from web.views.record_filter import RecordUrlFilter
 from web.views.templates import duration
 
@@ -52,7 +53,7 @@ class ChartPeriod:
 @router.get("/")
 def show(context: Reader, company: str = "", page: str = "") -> Response:
     database, name = context.database, RecordUrlFilter.read({"company": company}).company
-    number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
+    number = page_number(page)
     statuses = dashboard.connection_statuses(database, context.scope, now=context.now, name=name, page=number)
     return context.render(
         "dashboard.html",
@@ -69,7 +70,7 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
         records_url=lambda **given: RecordUrlFilter(**given).url("/records"),
         page_url=lambda number: RecordUrlFilter(company=name).url("/", page=number) + "#connections",
         periods=[_period(context, *each) for each in PERIODS],
-        proxy=unbelieved_proxy(context.request) if context.current_user.administers_all else "",
+        proxy=untrusted_proxy(context.request) if context.current_user.administers_all else "",
         budget=context.container.budget.usage() if context.scope.connections is None else None,
     )
 

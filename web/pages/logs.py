@@ -6,9 +6,9 @@ from i18n.formatting import OSLO
 from models.admin import audit_log, email_log
 from models.admin.audit_log import AuditTopic
 from models.pagination import Key
-from web.exports import send_file
+from web.downloads import send_file
 from web.security.auth import Reader
-from web.views.audit_log import AuditUrlFilter, audit_sheet
+from web.views.audit_log import AuditUrlFilter, export_entries
 
 router = APIRouter()
 
@@ -18,7 +18,7 @@ def show_audit_log(context: Reader, page: str = "") -> Response:
     asked = AuditUrlFilter.read(context.request.query_params)
     scope, users = asked.scope(context.database, context.current_user)
     found = audit_log.page(
-        context.database, scope, users=users, audit_filter=asked.wanted, key=Key.parse(page), with_place=True
+        context.database, scope, users=users, audit_filter=asked.audit_filter, key=Key.parse(page), with_place=True
     )
     shown = [each for each in AuditTopic if context.current_user.administers_all or each.is_of_connections]
     return context.render("audit-log.html", filter=asked, page=found, topics=shown)
@@ -30,11 +30,11 @@ def export_audit_log(context: Reader, form: str = "") -> Response:
     asked = AuditUrlFilter.read(context.request.query_params)
     scope, users = asked.scope(context.database, context.current_user)
     if form == "excel":
-        entries = audit_log.every(context.database, scope, users=users, audit_filter=asked.wanted)
-        lines = audit_sheet(entries, language=context.current_user.language)
+        entries = audit_log.iterate(context.database, scope, users=users, audit_filter=asked.audit_filter)
+        lines = export_entries(entries, language=context.current_user.language)
         name = f"audit-log-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"
         return send_file(context, lines, name=name, media_type="text/csv; charset=utf-8")
-    lines = audit_log.export(context.database, scope, users=users, audit_filter=asked.wanted)
+    lines = audit_log.export(context.database, scope, users=users, audit_filter=asked.audit_filter)
     return send_file(context, lines, name="audit-log.jsonl", media_type="application/jsonl")
 
 

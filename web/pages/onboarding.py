@@ -14,10 +14,10 @@ from models.connections.settings import FIRST_DAY
 from models.enums import EntityType
 from sync.onboarding.backfill import ENTITY_TYPES
 from web.dependencies import Form, text
-from web.pages.connection import tab
+from web.pages.connection import render_tab
 from web.pages.operations import request_operation
 from web.security.auth import Operator, UserContext
-from web.views.settings_form import REQUIRED_MESSAGE
+from web.views.settings_form import DATE_MESSAGE, REQUIRED_MESSAGE
 
 router = APIRouter(prefix="/connections")
 
@@ -25,7 +25,6 @@ PREVIEW = "preview"
 """The action of the button that only shows what would happen."""
 
 LAST_DAY = date(2100, 12, 31)
-NO_DATE = msg("Enter a date, such as 2026-01-31.")
 NO_SUCH_DATE = msg("Enter a date between 2000 and 2100.")
 WRONG_ORDER = msg("The period ends before it starts.")
 NO_TYPE = msg("Choose at least one type.")
@@ -33,24 +32,24 @@ NO_TYPE = msg("Choose at least one type.")
 
 @router.get("/{connection_id}/matching")
 def show_matching(context: Operator, connection_id: int) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     last = context.operations.latest(connection_id, OperationType.INITIAL_MATCHING)
-    return tab(context, connection, "overview", template="matching-new.html", last=last)
+    return render_tab(context, connection, "overview", template="matching-new.html", last=last)
 
 
 @router.post("/{connection_id}/matching")
 def match(context: Operator, connection_id: int, form: Form) -> Response:
-    context.connections.get_shown(connection_id)
+    context.connections.get_even_unreadable(connection_id)
     asked = {
         "dry_run": "yes" if text(form, "action") == PREVIEW else "",
         "create": "yes" if text(form, "create") else "",
     }
-    return _requested(context, OperationType.INITIAL_MATCHING, connection_id, asked)
+    return _request(context, OperationType.INITIAL_MATCHING, connection_id, asked)
 
 
 @router.get("/{connection_id}/backfill")
 def show_backfill(context: Operator, connection_id: int) -> Response:
-    connection, today = context.connections.get_shown(connection_id), context.now.astimezone(OSLO).date()
+    connection, today = context.connections.get_even_unreadable(connection_id), context.now.astimezone(OSLO).date()
     entered = {"first": today.replace(month=1, day=1).isoformat(), "last": today.isoformat()}
     synced = [each for each in ENTITY_TYPES if each in connection.settings.entity_types]
     return _backfill_form(context, connection, entered, synced, {})
@@ -58,7 +57,7 @@ def show_backfill(context: Operator, connection_id: int) -> Response:
 
 @router.post("/{connection_id}/backfill")
 def backfill(context: Operator, connection_id: int, form: Form) -> Response:
-    connection = context.connections.get_shown(connection_id)
+    connection = context.connections.get_even_unreadable(connection_id)
     entered = {name: text(form, name).strip() for name in ("first", "last")}
     given = {str(each) for each in form.getlist("entity_types")}
     chosen = [each for each in ENTITY_TYPES if each in given and each in connection.settings.entity_types]
@@ -66,10 +65,10 @@ def backfill(context: Operator, connection_id: int, form: Form) -> Response:
         return _backfill_form(context, connection, entered, chosen, errors)
     is_preview = text(form, "action") == PREVIEW
     type_ = OperationType.BACKFILL_PREVIEW if is_preview else OperationType.BACKFILL
-    return _requested(context, type_, connection_id, {**entered, "entity_types": ",".join(sorted(chosen))})
+    return _request(context, type_, connection_id, {**entered, "entity_types": ",".join(sorted(chosen))})
 
 
-def _requested(
+def _request(
     context: UserContext, type_: OperationType, connection_id: int, asked: Mapping[str, str]
 ) -> RedirectResponse:
     operation_id = request_operation(context, type_, connection_id, input_=asked)
@@ -83,7 +82,7 @@ def _backfill_form(
     chosen: list[EntityType],
     errors: Mapping[str, Message],
 ) -> Response:
-    return tab(
+    return render_tab(
         context,
         connection,
         "overview",
@@ -111,5 +110,5 @@ def _day(value: str) -> date | Message:
     try:
         day = date.fromisoformat(value)
     except ValueError:
-        return NO_DATE
+        return DATE_MESSAGE
     return day if FIRST_DAY <= day <= LAST_DAY else NO_SUCH_DATE

@@ -16,11 +16,11 @@ from sync.reconciliation.compare import recorded_report
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from sync.rules.normalization import clean
 from web.dependencies import MAX_ID, Form, text
-from web.exports import send_file
+from web.downloads import send_file
 from web.security.auth import Operator, Reader, UserContext
 from web.views.connection_tabs import TAB_BY_OPERATION, tab_values
 from web.views.diagnostics import OperationView
-from web.views.reconciliation_sheet import reconciliation_sheet
+from web.views.reconciliation_export import export_reconciliation
 from web.views.settings_form import TITLES
 from worker import dispatch
 
@@ -72,7 +72,7 @@ def show(context: Reader, operation_id: OperationId) -> Response:
 def _page(context: UserContext, operation: Operation, *, unexplained: str = "") -> Response:
     """Show an operation; ``unexplained`` is the key of a difference that was to be accepted without a reason."""
     report = recorded_report(context.database, operation)
-    connection = context.connections.get_shown(operation.connection_id)
+    connection = context.connections.get_even_unreadable(operation.connection_id)
     return context.render(
         TEMPLATES[operation.type],
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if unexplained else status.HTTP_200_OK,
@@ -84,7 +84,7 @@ def _page(context: UserContext, operation: Operation, *, unexplained: str = "") 
         done=DONE.get(context.take_notice(keep=operation.result is None).code),
         report=report,
         job_ids=_job_ids(context, operation, report),
-        accepted=discrepancies.recorded(context.database, operation),
+        accepted=discrepancies.acceptances_in(context.database, operation),
         max_shown=MAX_SHOWN,
         unexplained=unexplained,
         errors={"why": UNEXPLAINED} if unexplained else {},
@@ -128,9 +128,9 @@ def export(context: Reader, operation_id: OperationId) -> Response:
     report = recorded_report(context.database, operation)
     if report is None:
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    name = context.connections.get_shown(operation.connection_id).name
-    accepted = discrepancies.recorded(context.database, operation)
-    lines = reconciliation_sheet(
+    name = context.connections.get_even_unreadable(operation.connection_id).name
+    accepted = discrepancies.acceptances_in(context.database, operation)
+    lines = export_reconciliation(
         report, operation, accepted, connection=name, language=context.current_user.language
     )
     file_name = f"reconciliation-{operation_id}-{report.first}-{report.last}.csv"

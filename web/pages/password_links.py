@@ -8,9 +8,10 @@ from fastapi.responses import RedirectResponse
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.invalid_input import InvalidInputError, gather_errors
 from models.users import password_links
 from models.users.password_links import InvalidLinkError
-from models.users.passwords import InvalidInputError, check, gather
+from models.users.passwords import check
 from models.users.repository import User
 from models.users.throttle import MAX_EMAIL_LENGTH, TooManySignInsError
 from sync.rules.normalization import clean
@@ -29,7 +30,7 @@ router = APIRouter(prefix="/sign-in", dependencies=[Open])
 
 SENT = msg(
     "If this address has an account with a password, we've sent it an email with a link. It may take a minute to "
-    "arrive. The link is valid for an hour. We send no other until it expires or is used."
+    "arrive. The link is valid for an hour. We won't send another until it expires or is used."
 )
 NO_LINK = msg("This link has been used or has expired. Ask for a new one.")
 
@@ -64,14 +65,14 @@ def show_password_form(request: Request, token: str) -> Response:
 
 @router.post("/link/{token}")
 def choose(request: Request, token: str, form: Form) -> Response:
-    """Set the password chosen by the holder of a link; it does not sign them in."""
+    """Set the password that the holder of a link chose, without signing them in."""
     container, password = container_of(request), text(form, "password")
     if not has_valid_token(request, form, SIGN_IN.read(request)):
         return _choose(request, token, message=PAGE_EXPIRED, code=status.HTTP_403_FORBIDDEN)
     errors: dict[str, str] = {}
     try:
         user = password_links.user_of(container.database, token, now=container.clock())
-        with gather(errors):
+        with gather_errors(errors):
             check(password, email=user.email)
         if password != text(form, "again"):
             errors["again"] = PASSWORDS_DIFFER
@@ -83,7 +84,7 @@ def choose(request: Request, token: str, form: Form) -> Response:
         return _choose(request, token)
     except InvalidInputError as error:
         return _choose(request, token, errors=error.errors)
-    # A page of its own can be reloaded, and shown in another language.
+    # Redirect, so that the page can be reloaded and shown in another language.
     saved = "password-changed" if user.has_password else "password-chosen"
     language = _language(request, user) or preferred_language(request)
     return RedirectResponse(f"/sign-in/{saved}?language={language}", status.HTTP_303_SEE_OTHER)

@@ -12,14 +12,15 @@ from i18n.formatting import OSLO
 from i18n.messages import Message, msg
 from models.admin import connection_list
 from models.enums import Scope
+from models.invalid_input import InvalidInputError
 from models.pagination import Key
 from models.receivers import deliveries
 from models.receivers.outbox import EVENT_TYPES, DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.receivers.repository import Receiver
-from models.users.passwords import InvalidInputError
 from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
+from web.views.settings_form import DATE_MESSAGE
 from worker import dispatch
 
 router = APIRouter(prefix="/receivers")
@@ -95,7 +96,7 @@ def new_form(context: AdministratorEverywhere) -> Response:
 def add(context: AdministratorEverywhere, form: Form) -> Response:
     """Add a receiver and show its secret, without a redirect: it is shown only once."""
     confirm_identity(context, form)
-    entered = _entered(form)
+    entered = _read_form(form)
     try:
         receiver, secret = context.container.receivers.add(
             entered.url, entered.event_types, entered.scope, **context.as_actor
@@ -107,20 +108,20 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
 
 @router.get("/{receiver_id}")
 def show(context: AdministratorEverywhere, receiver_id: int, page: str = "") -> Response:
-    return _one(context, context.container.receivers.get(receiver_id), page=page)
+    return _receiver_page(context, context.container.receivers.get(receiver_id), page=page)
 
 
 @router.post("/{receiver_id}")
 def update(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
     confirm_identity(context, form)
-    before, entered = context.container.receivers.get(receiver_id), _entered(form)
+    before, entered = context.container.receivers.get(receiver_id), _read_form(form)
     try:
         context.container.receivers.update(
             receiver_id, entered.url, entered.event_types, entered.scope, **context.as_actor
         )
     except InvalidInputError as error:
-        return _one(context, before, entered=entered, errors=error.errors)
-    return _done(context, receiver_id, "changed")
+        return _receiver_page(context, before, entered=entered, errors=error.errors)
+    return _redirect(context, receiver_id, "changed")
 
 
 @router.post("/{receiver_id}/rotate")
@@ -135,9 +136,9 @@ def rotate(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 @router.post("/{receiver_id}/test")
 def test(context: AdministratorEverywhere, receiver_id: int) -> Response:
     if not context.container.receivers.test(receiver_id, now=context.now):
-        return _done(context, receiver_id, "not_tested")
+        return _redirect(context, receiver_id, "not_tested")
     dispatch.dispatch_receivers([receiver_id])
-    return _done(context, receiver_id, "tested")
+    return _redirect(context, receiver_id, "tested")
 
 
 @router.post("/{receiver_id}/replay")
@@ -147,28 +148,28 @@ def replay(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
     try:
         since = datetime.combine(date.fromisoformat(text(form, "since")), time(), OSLO)
     except ValueError:
-        return _one(context, receiver, errors={"since": msg("Enter a date.")})
+        return _receiver_page(context, receiver, errors={"since": DATE_MESSAGE})
     count = deliveries.replay(context.database, receiver_id, since=since, now=context.now)
-    return _replayed(context, receiver_id, count)
+    return _redirect_after_replay(context, receiver_id, count)
 
 
 @router.post("/{receiver_id}/deliveries/{delivery_id}/replay")
 def replay_one(context: AdministratorEverywhere, receiver_id: int, delivery_id: int) -> Response:
     context.container.receivers.get(receiver_id)
     count = deliveries.replay(context.database, receiver_id, delivery_id=delivery_id, now=context.now)
-    return _replayed(context, receiver_id, count)
+    return _redirect_after_replay(context, receiver_id, count)
 
 
 @router.post("/{receiver_id}/enable")
 def enable(context: AdministratorEverywhere, receiver_id: int) -> Response:
     context.container.receivers.enable(receiver_id, **context.as_actor)
-    return _done(context, receiver_id, "enabled")
+    return _redirect(context, receiver_id, "enabled")
 
 
 @router.post("/{receiver_id}/disable")
 def disable(context: AdministratorEverywhere, receiver_id: int) -> Response:
     context.container.receivers.disable(receiver_id, **context.as_actor)
-    return _done(context, receiver_id, "disabled")
+    return _redirect(context, receiver_id, "disabled")
 
 
 @router.post("/{receiver_id}/remove")
@@ -179,7 +180,7 @@ def remove(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
     return RedirectResponse("/receivers", status.HTTP_303_SEE_OTHER)
 
 
-def _entered(form: FormData) -> Entered:
+def _read_form(form: FormData) -> Entered:
     """Read a receiver's form. Responds with 400 to input that our page cannot have sent."""
     try:
         types = [EventType(str(each)) for each in form.getlist("event_types")]
@@ -188,7 +189,7 @@ def _entered(form: FormData) -> Entered:
     return Entered(text(form, "url"), types, chosen_connections(form))
 
 
-def _one(
+def _receiver_page(
     context: UserContext,
     receiver: Receiver,
     *,
@@ -234,10 +235,10 @@ def _form(
     )
 
 
-def _replayed(context: UserContext, receiver_id: int, count: int) -> Response:
+def _redirect_after_replay(context: UserContext, receiver_id: int, count: int) -> Response:
     dispatch.dispatch_receivers([receiver_id] if count else [])
-    return _done(context, receiver_id, "replayed" if count else "nothing")
+    return _redirect(context, receiver_id, "replayed" if count else "nothing")
 
 
-def _done(context: UserContext, receiver_id: int, what: str) -> Response:
+def _redirect(context: UserContext, receiver_id: int, what: str) -> Response:
     return context.redirect(f"/receivers/{receiver_id}", what)

@@ -15,7 +15,7 @@ from models.pagination import Key, Page
 from sync.reconciliation.compare import last_month, month_of, recorded_report
 from sync.reconciliation.report import ReconciliationReport
 from web.dependencies import Form, text
-from web.pages.connection import tab
+from web.pages.connection import render_tab
 from web.pages.operations import request_operation
 from web.security.auth import Operator, Reader, UserContext
 
@@ -31,13 +31,13 @@ RECONCILIATIONS_SHOWN = 12
 def show(context: Reader, connection_id: int) -> Response:
     today = context.now.astimezone(OSLO).date()
     month = last_month(today).strftime("%Y-%m")
-    return _page(context, context.connections.get_shown(connection_id), month=month)
+    return _page(context, context.connections.get_even_unreadable(connection_id), month=month)
 
 
 @router.post("/{connection_id}/compare")
 def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
     """Request the reconciliation of a month, by default the last one."""
-    connection, month = context.connections.get_shown(connection_id), text(form, "month").strip()
+    connection, month = context.connections.get_even_unreadable(connection_id), text(form, "month").strip()
     today = context.now.astimezone(OSLO).date()
     day = _day_of(month) if month else last_month(today)
     if day is None or day > today:
@@ -51,7 +51,7 @@ def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
 def _page(
     context: UserContext, connection: Connection, *, month: str, month_error: Message | None = None
 ) -> Response:
-    return tab(
+    return render_tab(
         context,
         connection,
         "reconciliation",

@@ -11,25 +11,25 @@ from fastapi import APIRouter, HTTPException, Response, status
 from starlette.datastructures import ImmutableMultiDict
 
 from i18n.formatting import OSLO
-from models.admin import bulk_actions, email_log, job_actions, job_list, match_questions, notes, relink
-from models.admin.bulk_actions import ACTIONS, DISMISSAL_REASONS, DISMISSED, JobActionName
-from models.admin.job_actions import ActionResult, AttemptView
+from models.admin import email_log, job_actions, job_details, job_list, match_questions, notes, relink
+from models.admin.job_actions import ALLOWED_STATES, DEFAULT_REASONS, DISMISSED, ActionResult, JobActionName
+from models.admin.job_details import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, Sort
 from models.admin.related_records import related_records
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.links import LinkTakenError
+from models.invalid_input import InvalidInputError
 from models.pagination import Key, Page
-from models.users.passwords import InvalidInputError
 from models.users.sessions import Notice
 from sync.engine.context import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS
 from sync.rules.match_comparison import FIELDS, compare
 from web.dependencies import Form, text
-from web.exports import send_file
+from web.downloads import send_file
 from web.security.auth import Operator, Reader, UserContext
+from web.views.record_export import export_records
 from web.views.record_filter import RecordUrlFilter
-from web.views.record_sheet import record_sheet
 from worker import dispatch
 
 router = APIRouter()
@@ -46,7 +46,7 @@ class Repeats:
         return self.attempts[0].at
 
 
-Timeline = list[AttemptView | job_actions.JobAction | Repeats]
+Timeline = list[AttemptView | job_details.JobAction | Repeats]
 
 LEFT_CLOSED = "retry_left_closed"
 """Added to a notice if some of the jobs to retry had been dismissed meanwhile."""
@@ -99,13 +99,13 @@ def confirm(context: Operator) -> Response:
 def act(context: Operator, form: Form) -> Response:
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
     name, now = _action(given), context.now
-    acted = bulk_actions.act(
+    acted = job_actions.perform(
         context.database, name, _filter_of(context, name, given), actor=context.actor, now=now
     )
     dispatch.dispatch_lanes(acted.lanes)
     if name is JobActionName.RETRY and job_actions.count(context.database, _closed_among_selected(context, given)):
         return context.redirect(_back(given), LEFT_CLOSED, count=acted.count)
-    undo = str((now - EPOCH) // MICROSECOND) if name in DISMISSAL_REASONS else ""
+    undo = str((now - EPOCH) // MICROSECOND) if name in DEFAULT_REASONS else ""
     return context.redirect(_back(given), name, count=acted.count, undo=undo)
 
 
@@ -131,28 +131,28 @@ def _show(
 ) -> Response:
     database = context.database
     job = _visible_job(context, job_id)
-    notice, attempts = context.take_notice(), job_actions.attempts_page(database, job_id, key=Key.parse(page))
+    notice, attempts = context.take_notice(), job_details.attempts_page(database, job_id, key=Key.parse(page))
     return context.render(
         "record.html",
         job=job,
         urls=context.container.record_urls(job),
         error_code=ERROR_CODES.get(job.error_code),
         attempts=attempts,
-        timeline=_timeline(attempts, job_actions.actions(database, job_id)),
+        timeline=_timeline(attempts, job_details.actions(database, job_id)),
         emails=email_log.of_job(database, job_id),
         done=_done(notice),
         **_asked_about(context, job),
-        choice=match_questions.choice_of(database, job_id),
+        choice=match_questions.undoable_choice(database, job_id),
         match_notice=notice.code,
         notes=notes.of_job(database, job_id),
         note=note,
         related=related_records(database, job),
         errors=errors or {},
         relinks=bool(job.remote_id)
-        and job.record.entity_type in relink.TYPES
+        and job.record.entity_type in relink.RELINKABLE_TYPES
         and job.state is not JobState.RUNNING,
         link_problem=notice.code.removeprefix("link-"),
-        actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
+        actions=[name for name, action in ALLOWED_STATES.items() if job.state in action.for_selected],
     )
 
 
@@ -162,7 +162,7 @@ def confirm_match(context: Operator, job_id: int, choice: str = "") -> Response:
     job = _visible_job(context, job_id)
     question = match_questions.open_question(context.database, job_id)
     offered = question and choice in question.choices(job.record.entity_type)
-    connection = context.container.connections.get_shown(job.connection_id)
+    connection = context.container.connections.get_even_unreadable(job.connection_id)
     return context.render(
         "match-confirm.html",
         job=job,
@@ -226,7 +226,7 @@ def _export(context: UserContext, form: str, *, entity_type: EntityType | None =
     """Send everything that a list shows, including its later pages, as CSV for programs or for Norwegian Excel."""
     _, job_filter, sort = _asked(context, entity_type)
     views = job_list.every(context.database, job_filter, sort=sort)
-    lines = record_sheet(views, for_excel=form == "excel", language=context.current_user.language)
+    lines = export_records(views, for_excel=form == "excel", language=context.current_user.language)
     name = f"{'expenses' if entity_type else 'records'}-{context.now.astimezone(OSLO):%Y-%m-%d}.csv"
     return send_file(context, lines, name=name, media_type="text/csv; charset=utf-8")
 
@@ -241,10 +241,10 @@ def _asked(context: UserContext, entity_type: EntityType | None) -> tuple[Record
 
 
 def _done(notice: Notice) -> Notice | None:
-    return notice if notice.code in (*ACTIONS, LEFT_CLOSED) else None
+    return notice if notice.code in (*ALLOWED_STATES, LEFT_CLOSED) else None
 
 
-def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:
+def _timeline(attempts: Page[AttemptView], actions: Sequence[job_details.JobAction]) -> Timeline:
     """Merge people's actions with the attempts of a page, latest first."""
     lines = attempts.lines
     first = lines[-1].at if attempts.older else None
@@ -253,7 +253,7 @@ def _timeline(attempts: Page[AttemptView], actions: Sequence[job_actions.JobActi
     return _folded(sorted(chain(lines, between), key=lambda each: each.at, reverse=True))
 
 
-def _folded(events: Sequence[AttemptView | job_actions.JobAction]) -> Timeline:
+def _folded(events: Sequence[AttemptView | job_details.JobAction]) -> Timeline:
     """Fold consecutive attempts that changed nothing, and ended alike, into one line."""
     timeline: Timeline = []
     for _, group in groupby(events, key=_how_it_ended):
@@ -263,7 +263,7 @@ def _folded(events: Sequence[AttemptView | job_actions.JobAction]) -> Timeline:
     return timeline
 
 
-def _how_it_ended(event: AttemptView | job_actions.JobAction) -> object:
+def _how_it_ended(event: AttemptView | job_details.JobAction) -> object:
     """Return the key by which attempts without changes are alike; any other event has its own."""
     if not isinstance(event, AttemptView) or event.outcome not in (Outcome.UNCHANGED, Outcome.SKIPPED):
         return event
@@ -272,7 +272,7 @@ def _how_it_ended(event: AttemptView | job_actions.JobAction) -> object:
 
 def _visible_job(context: UserContext, job_id: int) -> JobView:
     """Return a job that the user may see; otherwise 404."""
-    job = job_actions.show(context.database, job_id)
+    job = job_details.find(context.database, job_id)
     if job is None or not context.scope.allows(job.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     return job
@@ -310,11 +310,13 @@ def _filter_of(context: UserContext, name: JobActionName, given: ImmutableMultiD
     """Return the jobs that are meant: those ticked, those dismissed together, or all that match the filter."""
     scope, until = context.scope, _instant(given.get("until", ""))
     if dismissed_at := _instant(given.get("dismissed_at", "")):
-        return bulk_actions.selected(name, JobFilter(scope=scope, dismissed_at=dismissed_at))
+        return job_actions.narrow_selection(name, JobFilter(scope=scope, dismissed_at=dismissed_at))
     if "all" not in given:
-        return bulk_actions.selected(name, JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given)))))
+        return job_actions.narrow_selection(
+            name, JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given))))
+        )
     job_filter = RecordUrlFilter.read(given).job_filter(context.database, scope)
-    return replace(bulk_actions.everything(name, job_filter), until=until)
+    return replace(job_actions.narrow_filter(name, job_filter), until=until)
 
 
 def _closed_among_selected(context: UserContext, given: ImmutableMultiDict[str, str]) -> JobFilter:

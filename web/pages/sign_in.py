@@ -19,11 +19,11 @@ from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
 from models.users.proofs import Proof
-from models.users.sessions import Beginning, UserSession
+from models.users.sessions import SessionDetails, UserSession
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
-from web.security.auth import Guest, GuestContext, Open, Reader, leading_back, local_url
+from web.security.auth import Guest, GuestContext, Open, Reader, local_url, with_next
 from web.security.client import client_address, device_name
 from web.security.cookies import DEVICE, OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
@@ -37,7 +37,7 @@ TOO_MANY = msg("Too many attempts. Wait 15 minutes, then try again.")
 PAGE_EXPIRED = msg("Your session expired. Please try again.")
 
 OPENID_CONCURRENCY = CapacityLimiter(4)
-"""Concurrent calls to the provider: if it is silent, webhooks must not wait behind them."""
+"""Limits concurrent calls to the provider, so that webhooks do not wait behind them if it does not respond."""
 
 COOKIE = "cookie.openid"
 """The encryption purpose of the state kept in a cookie until the user returns from the provider."""
@@ -64,7 +64,7 @@ def sign_in(request: Request, form: Form) -> Response:
     if not has_valid_token(request, form, SIGN_IN.read(request)):
         return refuse(PAGE_EXPIRED, status_code=status.HTTP_403_FORBIDDEN)
     try:
-        return _enter(request, email, text(form, "password"))
+        return _sign_in_by_password(request, email, text(form, "password"))
     except users_sign_in.SignInRefusedError as error:
         return refuse(REFUSED, field="password", because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
@@ -89,7 +89,7 @@ def enter_code(request: Request, form: Form) -> Response:
     code, address, now = text(form, "code"), client_address(request), container.clock()
     database, vault = container.database, container.vault
     try:
-        proof = users_sign_in.by_code(database, vault, session.user, code, address=address, now=now)
+        proof = users_sign_in.check_code(database, vault, session.user, code, address=address, now=now)
         return start_session(request, replace(proof, session_id=session.id), requested_url(request))
     except users_sign_in.SignInRefusedError as error:
         return refuse(WRONG_CODE, field="code", because=str(error), status_code=status.HTTP_403_FORBIDDEN)
@@ -115,10 +115,10 @@ async def start_openid(request: Request, container: ContainerDep, fresh: str = "
 async def finish_openid(request: Request, container: ContainerDep, code: str = "", state: str = "") -> Response:
     provider = _provider(container)
     try:
-        kept = _kept(request, container, state)
+        kept = _read_openid_state(request, container, state)
         identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=OPENID_CONCURRENCY)
         user_id = await run_in_threadpool(
-            users_sign_in.by_openid, container.database, identity, now=container.clock()
+            users_sign_in.find_openid_user, container.database, identity, now=container.clock()
         )
         response = await run_in_threadpool(start_session, request, Proof(user_id), kept["next"], identity=identity)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
@@ -149,10 +149,10 @@ def start_session(
     """
     container, former = container_of(request), SESSION.read(request)
     proved_at = min(identity.proved_at, container.clock()) if identity and identity.proved_at else None
-    how = Beginning(device=device_name(request), by_openid=identity is not None, proved_at=proved_at)
+    details = SessionDetails(device=device_name(request), by_openid=identity is not None, proved_at=proved_at)
     device_token, now = DEVICE.read(request) or secrets.token_urlsafe(32), container.clock()
-    token = users_sign_in.enter(
-        container.database, proof, how=how, device_token=device_token, instead_of=former, now=now
+    token = users_sign_in.complete(
+        container.database, proof, details=details, device_token=device_token, instead_of=former, now=now
     )
     _keep_language(request, proof.user_id)
     log.info("signed_in", user=proof.user_id, address=client_address(request))
@@ -189,7 +189,7 @@ def show_form_again(
 
 
 def render_signed_out(request: Request, template: str, *, status: int | None = None, **values: object) -> Response:
-    """Render a page with a form for people who are not signed in; a cookie proves that the form is ours."""
+    """Render a page with a form for visitors who are not signed in. A cookie proves that the form is ours."""
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
     context = GuestContext(request=request, container=container_of(request), session=None)
     can_mail_links = context.container.can_mail_links
@@ -231,17 +231,17 @@ def _log_refusal(request: Request, because: str | None) -> None:
         log.info("sign_in_refused", address=client_address(request), because=because)
 
 
-def _enter(request: Request, email: str, password: str) -> Response:
+def _sign_in_by_password(request: Request, email: str, password: str) -> Response:
     """Start the user's session if the password is right, or ask for their second factor."""
     container = container_of(request)
     database, now = container.database, container.clock()
-    proof = users_sign_in.by_password(database, email, password, address=client_address(request), now=now)
+    proof = users_sign_in.check_password(database, email, password, address=client_address(request), now=now)
     if not proof.has_factor:
         return start_session(request, proof, requested_url(request))
-    how, former = Beginning(device=device_name(request), awaits_code=True), SESSION.read(request)
-    token = users_sign_in.begin(database, proof, how=how, instead_of=former, now=container.clock())
+    details, former = SessionDetails(device=device_name(request), awaits_code=True), SESSION.read(request)
+    token = users_sign_in.start_session(database, proof, details=details, instead_of=former, now=container.clock())
     _keep_language(request, proof.user_id)
-    response = RedirectResponse(leading_back("/sign-in/code", requested_url(request)), status.HTTP_303_SEE_OTHER)
+    response = RedirectResponse(with_next("/sign-in/code", requested_url(request)), status.HTTP_303_SEE_OTHER)
     SESSION.write(request, response, token)
     return response
 
@@ -257,7 +257,7 @@ def _awaiting_code(request: Request) -> UserSession | None:
 
 
 def _to_sign_in(request: Request) -> Response:
-    return RedirectResponse(leading_back("/sign-in", requested_url(request)), status.HTTP_303_SEE_OTHER)
+    return RedirectResponse(with_next("/sign-in", requested_url(request)), status.HTTP_303_SEE_OTHER)
 
 
 def _provider(container: Container) -> users_sign_in.OpenIdProvider:
@@ -266,17 +266,17 @@ def _provider(container: Container) -> users_sign_in.OpenIdProvider:
     return provider
 
 
-def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
+def _read_openid_state(request: Request, container: Container, state: str) -> dict[str, str]:
     """Return the cookie's content. Raises SignInRefusedError if the sign-in began elsewhere or too long ago."""
     try:
         kept = container.vault.decrypt_values(OPENID.read(request), COOKIE)
         until = datetime.fromisoformat(kept["until"])
     except InvalidToken:
-        raise users_sign_in.SignInRefusedError("They did not begin here.") from None
+        raise users_sign_in.SignInRefusedError("The sign-in did not begin in this browser.") from None
     if until <= container.clock():
-        raise users_sign_in.SignInRefusedError("It took too long.")
+        raise users_sign_in.SignInRefusedError("The sign-in took too long.")
     if not compare_digest(kept["state"].encode(), state.encode()):
-        raise users_sign_in.SignInRefusedError("It was another sign-in that they began here.")
+        raise users_sign_in.SignInRefusedError("The provider returned the state of another sign-in.")
     return kept
 
 

@@ -8,8 +8,8 @@ from starlette.datastructures import FormData
 from i18n.messages import msg
 from models.admin import connection_list
 from models.enums import Scope
+from models.invalid_input import InvalidInputError
 from models.users import tokens
-from models.users.passwords import InvalidInputError
 from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, SCOPE_NAMES, TokenScope
 from sync.rules.normalization import clean
 from web.dependencies import Form, chosen_connections, is_number, text

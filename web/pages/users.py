@@ -9,9 +9,9 @@ from i18n.catalog import Language
 from i18n.messages import msg
 from models.admin import connection_list
 from models.enums import Role, Scope
+from models.invalid_input import InvalidInputError
 from models.users import password_links, second_factor, sessions
 from models.users import repository as users
-from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, chosen_connections, text
 from web.pages.account import LANGUAGES
@@ -45,7 +45,7 @@ def show_all(context: AdministratorEverywhere) -> Response:
 
 @router.get("/users/new")
 def new_form(context: AdministratorEverywhere) -> Response:
-    return _new(context, NEW)
+    return _new_page(context, NEW)
 
 
 @router.post("/users/new")
@@ -66,16 +66,16 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
             **context.as_actor,
         )
     except InvalidInputError as error:
-        return _new(context, rights, email=email, language=language, invited=invited, errors=error.errors)
+        return _new_page(context, rights, email=email, language=language, invited=invited, errors=error.errors)
     if not invited:
-        return _done(context, user.id, "added")
+        return _redirect(context, user.id, "added")
     password_links.send_link(context.database, user.id, **context.as_actor)
-    return _done(context, user.id, "invited")
+    return _redirect(context, user.id, "invited")
 
 
 @router.get("/users/{user_id}")
 def show(context: AdministratorEverywhere, user_id: int) -> Response:
-    return _one(context, user_id)
+    return _user_page(context, user_id)
 
 
 @router.post("/users/{user_id}")
@@ -85,8 +85,8 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
     try:
         users.update(context.database, user_id, rights, **context.as_actor)
     except InvalidInputError as error:
-        return _one(context, user_id, error.errors, entered=rights)
-    return _done(context, user_id, "changed")
+        return _user_page(context, user_id, error.errors, entered=rights)
+    return _redirect(context, user_id, "changed")
 
 
 @router.post("/users/{user_id}/password")
@@ -95,8 +95,8 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     try:
         users.set_password(context.database, user_id, text(form, "password"), **context.as_actor)
     except InvalidInputError as error:
-        return _one(context, user_id, error.errors)
-    return _done(context, user_id, "password")
+        return _user_page(context, user_id, error.errors)
+    return _redirect(context, user_id, "password")
 
 
 @router.post("/users/{user_id}/link")
@@ -106,7 +106,7 @@ def send_link(context: AdministratorEverywhere, user_id: int, form: Form) -> Res
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     confirm_identity(context, form)
     password_links.send_link(context.database, user_id, **context.as_actor)
-    return _done(context, user_id, "link")
+    return _redirect(context, user_id, "link")
 
 
 @router.post("/users/{user_id}/reset-factor")
@@ -115,13 +115,13 @@ def reset_factor(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     if not users.get(context.database, user_id).has_factor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     second_factor.reset(context.database, user_id, **context.as_actor)
-    return _done(context, user_id, "reset-factor")
+    return _redirect(context, user_id, "reset-factor")
 
 
 @router.post("/users/{user_id}/sign-out")
 def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
     users.sign_out(context.database, user_id, **context.as_actor)
-    return _done(context, user_id, "signed-out")
+    return _redirect(context, user_id, "signed-out")
 
 
 @router.post("/users/{user_id}/disable")
@@ -130,15 +130,15 @@ def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Respo
     try:
         users.disable(context.database, user_id, **context.as_actor)
     except InvalidInputError as error:
-        return _one(context, user_id, error.errors)
-    return _done(context, user_id, "disabled")
+        return _user_page(context, user_id, error.errors)
+    return _redirect(context, user_id, "disabled")
 
 
 @router.post("/users/{user_id}/enable")
 def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
     users.enable(context.database, user_id, **context.as_actor)
-    return _done(context, user_id, "enabled")
+    return _redirect(context, user_id, "enabled")
 
 
 def _rights(form: FormData) -> Rights:
@@ -150,7 +150,7 @@ def _rights(form: FormData) -> Rights:
     return Rights(role, chosen_connections(form))
 
 
-def _new(
+def _new_page(
     context: UserContext,
     rights: Rights,
     *,
@@ -172,7 +172,7 @@ def _new(
     )
 
 
-def _one(
+def _user_page(
     context: UserContext, user_id: int, errors: Mapping[str, str] | None = None, *, entered: Rights | None = None
 ) -> Response:
     user = users.get(context.database, user_id)
@@ -200,5 +200,5 @@ def _form(context: UserContext, template: str, errors: Mapping[str, str] | None,
     )
 
 
-def _done(context: UserContext, user_id: int, what: str) -> Response:
+def _redirect(context: UserContext, user_id: int, what: str) -> Response:
     return context.redirect(f"/users/{user_id}", what)

@@ -24,7 +24,7 @@ from web.security.cookies import SESSION
 from web.security.csrf import csrf_token, has_valid_token, is_same_origin
 from web.views.templates import preferred_language, render
 
-READING = {"GET", "HEAD"}
+SAFE_METHODS = {"GET", "HEAD"}
 PART = "X-Part"
 """The header with which a page reloads a part of itself."""
 CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
@@ -71,8 +71,8 @@ class GuestContext:
         return self.container.operations
 
     @property
-    def step_due(self) -> str:
-        """The page with what this user must do before anything else; empty if there is nothing."""
+    def required_step(self) -> str:
+        """The page that this user must complete before any other; empty if there is none."""
         if self.session is None or self.session.by_openid:
             return ""
         user, required = self.session.user, self.container.settings.require_second_factor
@@ -93,7 +93,7 @@ class GuestContext:
             "path": self.request.url.path,
             "current_user": user,
             "csrf_token": token,
-            "step_due": self.step_due,
+            "required_step": self.required_step,
             "now": self.container.shared_clock.extrapolated(),
             "version": self.container.version,
             "sandbox": self.container.sandbox,
@@ -168,16 +168,14 @@ class RequireRole:
     async def __call__(self, form: Form, guest: Guest) -> UserContext:
         request, session = guest.request, guest.session
         if session is None:
-            raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _back_from("/sign-in", request)})
-        if guest.step_due and request.url.path not in (SIGN_OUT, guest.step_due):
-            raise HTTPException(
-                status.HTTP_303_SEE_OTHER, headers={"Location": _back_from(guest.step_due, request)}
-            )
+            raise _redirect_via("/sign-in", request)
+        if guest.required_step and request.url.path not in (SIGN_OUT, guest.required_step):
+            raise _redirect_via(guest.required_step, request)
         current_user = session.user
         allowed = current_user.rights.role.covers(self.role) and _may_see(current_user, request.path_params)
         if not allowed or (self.everywhere and current_user.scope.connections is not None):
             raise HTTPException(status.HTTP_404_NOT_FOUND)
-        if request.method not in READING and not has_valid_token(request, form, SESSION.read(request)):
+        if request.method not in SAFE_METHODS and not has_valid_token(request, form, SESSION.read(request)):
             raise HTTPException(status.HTTP_403_FORBIDDEN)
         return UserContext(request=request, container=guest.container, session=session)
 
@@ -206,23 +204,24 @@ def _may_see(current_user: User, named: Mapping[str, str]) -> bool:
     return "connection_id" not in named or current_user.scope.allows(int(named["connection_id"]))
 
 
-def local_url(address: str) -> str:
-    """Return a URL within these pages to continue at, whatever the parameter says."""
-    within = address.startswith("/") and not address.startswith("//") and "\\" not in address
-    return address if within and address.isprintable() and len(address) <= MAX_URL_LENGTH else "/"
+def local_url(url: str) -> str:
+    """Return the URL if it is one of our pages; the overview for any other."""
+    is_local = url.startswith("/") and not url.startswith("//") and "\\" not in url
+    return url if is_local and url.isprintable() and len(url) <= MAX_URL_LENGTH else "/"
 
 
-def leading_back(step: str, address: str) -> str:
-    """Return the URL of a page that comes first and continues at ``address``."""
-    return step if address == "/" else f"{step}?next={quote(address)}"
+def with_next(path: str, url: str) -> str:
+    """Return the URL of a page that continues at ``url`` afterwards."""
+    return path if url == "/" else f"{path}?next={quote(url)}"
 
 
-def _back_from(step: str, request: Request) -> str:
-    """Return such a URL for the requested page, or for the page of the posted form, to be filled in again."""
+def _redirect_via(path: str, request: Request) -> HTTPException:
+    """Return the redirect to a page that continues at the requested one, or at the page of a posted form."""
     page = request.url
-    if request.method not in READING:
+    if request.method not in SAFE_METHODS:
         page = URL("/")
         with suppress(ValueError):  # never sent by a browser
             page = URL(urlsplit(request.headers.get("Referer", "/")).geturl()) if is_same_origin(request) else page
     query = f"?{page.query}" if page.query else ""
-    return leading_back(step, local_url(page.path + query))
+    location = with_next(path, local_url(page.path + query))
+    return HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": location})

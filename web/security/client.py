@@ -31,7 +31,7 @@ SYSTEMS = (
 )
 
 
-def unbelieved_proxy(request: HTTPConnection) -> str:
+def untrusted_proxy(request: HTTPConnection) -> str:
     """Return the address of a proxy that names its client but is not trusted; empty if there is none.
 
     If uvicorn trusts it, the request's client is one of those that it names.
@@ -44,7 +44,7 @@ def unbelieved_proxy(request: HTTPConnection) -> str:
 
 def client_address(request: HTTPConnection) -> str:
     """Return the address of the client; empty if unknown, because a proxy is not trusted."""
-    return "" if request.client is None or unbelieved_proxy(request) else request.client.host
+    return "" if request.client is None or untrusted_proxy(request) else request.client.host
 
 
 @dataclass(kw_only=True)
@@ -55,9 +55,9 @@ class ProxyCheck:
     logged: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self.logged and (proxy := unbelieved_proxy(HTTPConnection(scope))):
+        if scope["type"] == "http" and not self.logged and (proxy := untrusted_proxy(HTTPConnection(scope))):
             self.logged = True
-            log.warning("proxy_not_believed", proxy=proxy)
+            log.warning("proxy_not_trusted", proxy=proxy)
         await self.app(scope, receive, send)
 
 

@@ -1,4 +1,4 @@
-"""The audit log: its filter, as in the URL, and the log as a sheet for Excel."""
+"""The filter of the audit log, as in the URL, and the columns of its export for Excel."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class AuditUrlFilter(UrlFilter):
         return cls(**texts | ({} if texts["topic"] in set(AuditTopic) else {"topic": ""}))
 
     @property
-    def wanted(self) -> AuditFilter:
+    def audit_filter(self) -> AuditFilter:
         return AuditFilter(
             topic=AuditTopic(self.topic) if self.topic else None,
             actor=self.actor,
@@ -53,7 +53,7 @@ class AuditUrlFilter(UrlFilter):
         return user.scope, user.administers_all
 
 
-def audit_sheet(entries: Iterable[AuditEntry], *, language: Language) -> Iterator[str]:
+def export_entries(entries: Iterable[AuditEntry], *, language: Language) -> Iterator[str]:
     sheet = Sheet(columns={key: translate(title, language) for key, title in COLUMNS.items()}, for_excel=True)
     return sheet.lines(
         {

@@ -41,7 +41,7 @@ class ConnectionUrlFilter(UrlFilter):
         return HealthSort.parse(self.sort) or HealthSort()
 
     @property
-    def wanted(self) -> ConnectionFilter:
+    def connection_filter(self) -> ConnectionFilter:
         return ConnectionFilter(
             name=self.name,
             state=ConnectionState(self.status) if self.status in STATES else None,

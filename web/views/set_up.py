@@ -106,7 +106,7 @@ class SetUp:
         if any("matching" in each and not each["input"].get("dry_run") for each in results):
             return True
         of_parties = EntityType.CUSTOMER, EntityType.PROJECT
-        return any(links.latest(self.database, self.connection.id, each) for each in of_parties)
+        return any(links.find_latest(self.database, self.connection.id, each) for each in of_parties)
 
 
 def _is_of_moment(finding: Finding) -> bool:

@@ -24,20 +24,20 @@ Errors = dict[str, str]
 """The errors by field, each a sentence."""
 
 MAX_SHOWN_LENGTH = 80
-REQUIRED_MESSAGE, CHOOSE = msg("This field is required."), msg("Choose an option from the list.")
-A_NUMBER, A_DAY = msg("Enter a whole number."), msg("Enter a date, e.g. 2026-01-31.")
+REQUIRED_MESSAGE, CHOICE_MESSAGE = msg("This field is required."), msg("Choose an option from the list.")
+NUMBER_MESSAGE, DATE_MESSAGE = msg("Enter a whole number."), msg("Enter a date, e.g. 2026-01-31.")
 MESSAGES = {
     "missing": REQUIRED_MESSAGE,
     "string_too_short": REQUIRED_MESSAGE,
     "too_long": msg("Enter at most {number} addresses.", number=MAX_ERROR_EMAILS),
     "too_short": REQUIRED_MESSAGE,  # a secret
-    "int_parsing": A_NUMBER,
-    "int_parsing_size": A_NUMBER,
-    "date_parsing": A_DAY,
-    "date_from_datetime_parsing": A_DAY,
-    "date_from_datetime_inexact": A_DAY,
-    "literal_error": CHOOSE,
-    "enum": CHOOSE,
+    "int_parsing": NUMBER_MESSAGE,
+    "int_parsing_size": NUMBER_MESSAGE,
+    "date_parsing": DATE_MESSAGE,
+    "date_from_datetime_parsing": DATE_MESSAGE,
+    "date_from_datetime_inexact": DATE_MESSAGE,
+    "literal_error": CHOICE_MESSAGE,
+    "enum": CHOICE_MESSAGE,
     "string_pattern_mismatch": msg("Enter a client id like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
 }
 """What would be valid, by pydantic's error type."""
@@ -51,7 +51,7 @@ class FieldFormat:
     read: Callable[[str], Any]
 
 
-def _parts(text: str) -> Sequence[str]:
+def _split(text: str) -> Sequence[str]:
     return list(dict.fromkeys(filter(None, re.split(r"[\s,;]+", text))))
 
 
@@ -60,7 +60,7 @@ def _vat_codes(text: str) -> dict[str, str]:
     return _pairs(text, r"([0-9]{1,5})=(\w{1,10})", wrong)
 
 
-def _bookings(text: str) -> dict[str, str]:
+def _account_mappings(text: str) -> dict[str, str]:
     wrong = msg(
         "“{part}” is not a Moment account id and a 24SevenOffice account. Use the format 501=3000/3.",
         part="{part}",
@@ -71,18 +71,18 @@ def _bookings(text: str) -> dict[str, str]:
 def _pairs(text: str, pattern: str, wrong: Message) -> dict[str, str]:
     """Read pairs that match a pattern. Raises ValueError with the sentence about the first that does not."""
     pairs = {}
-    for part in _parts(re.sub(r"\s*([=/])\s*", r"\1", text)):
+    for part in _split(re.sub(r"\s*([=/])\s*", r"\1", text)):
         if (found := re.fullmatch(pattern, part)) is None:
-            raise ValueError(Message(wrong.template, {"part": _cut(part)}))
+            raise ValueError(Message(wrong.template, {"part": _shorten(part)}))
         pairs[found[1]] = found[2]
     return pairs
 
 
 def _numbers(text: str) -> Sequence[int]:
-    for part in _parts(text):
+    for part in _split(text):
         if not re.fullmatch(r"[0-9]{1,10}", part):
-            raise ValueError(msg("“{part}” is not a project number.", part=_cut(part)))
-    return [int(part) for part in _parts(text)]
+            raise ValueError(msg("“{part}” is not a project number.", part=_shorten(part)))
+    return [int(part) for part in _split(text)]
 
 
 def _joined_pairs(pairs: Mapping[object, object]) -> str:
@@ -97,14 +97,14 @@ FORMATS: Mapping[str, FieldFormat] = {
     "invoice_from": OPTIONAL,
     "rounding_account": OPTIONAL,
     "vat_codes": FieldFormat(_joined_pairs, _vat_codes),
-    "accounts": FieldFormat(_joined_pairs, _bookings),
+    "accounts": FieldFormat(_joined_pairs, _account_mappings),
     "check_vat": YES_OR_NO,
     "department": OPTIONAL,
     "voucher_references": YES_OR_NO,
     "expense_billable": YES_OR_NO,
     "expense_from": OPTIONAL,
-    "entity_types": FieldFormat(lambda entity_types: ",".join(sorted(entity_types)), _parts),
-    "error_emails": FieldFormat("\n".join, _parts),
+    "entity_types": FieldFormat(lambda entity_types: ",".join(sorted(entity_types)), _split),
+    "error_emails": FieldFormat("\n".join, _split),
     "weekly_digest": YES_OR_NO,
     "monthly_reconciliation": YES_OR_NO,
     "billable_projects": FieldFormat(str, _numbers),
@@ -162,7 +162,7 @@ def read(
     return entered, {**contradictions(settings), **errors}
 
 
-def read_alone(name: str, typed: str) -> tuple[Any, Errors]:
+def read_single(name: str, typed: str) -> tuple[Any, Errors]:
     """Return the value of a setting that is entered for several connections, and its errors."""
     any_connection = dict.fromkeys(REQUIRED, "0")
     entered, errors = read({name: typed}, known=any_connection, names=(name,))
@@ -221,9 +221,9 @@ def message_of(error: ErrorDetails) -> str:
             complaint: str = context["error"].args[0]
             return complaint
         case "value_error":
-            return msg("“{address}” is not an email address.", address=_cut(str(error["input"])))
+            return msg("“{address}” is not an email address.", address=_shorten(str(error["input"])))
     return MESSAGES.get(error["type"], msg("Invalid value."))
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"

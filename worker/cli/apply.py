@@ -20,7 +20,7 @@ from models.connections.repository import (
     NameTakenError,
     SettingRefusedError,
 )
-from models.connections.settings import ConnectionSettings, contradictions, first_days_to_ask, leads_elsewhere
+from models.connections.settings import ConnectionSettings, contradictions, first_days_to_ask, moving_setting
 from models.enums import EntityType
 from models.inbox import links
 from sync.errors import SyncError, UnavailableError
@@ -107,7 +107,7 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
     except WrongFileError as error:
         raise click.ClickException(str(error)) from None
     container = get_container()
-    known = {each.name: each for each in container.connections.all_shown()}
+    known = {each.name: each for each in container.connections.all_even_unreadable()}
     plans = [plan for entry in parsed.entries if (plan := _plan(parsed, entry, known.get(entry.name)))]
     _refuse_shared_companies(parsed, plans, known)
     _raise_errors(parsed.errors, "Nothing was changed.")
@@ -140,7 +140,7 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
 @connections_option("Only this one; repeatable  [default: all]")
 def export(connections: Sequence[Connection]) -> None:
     """Print connections as a file for `connections apply`, without their secrets."""
-    click.echo(to_toml(connections or get_container().connections.all_shown()), nl=False)
+    click.echo(to_toml(connections or get_container().connections.all_even_unreadable()), nl=False)
 
 
 def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Plan | None:
@@ -159,8 +159,8 @@ def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Pl
     first_days = [name for name in first_days_to_ask(before.settings, values) if name not in entry.values]
     values |= dict.fromkeys(first_days, get_container().clock().astimezone(OSLO).date())
     settings = settings.model_copy(update=values)
-    if leads_elsewhere(before.settings, settings, same_client=True) and any(
-        links.latest(get_container().database, before.id, each) for each in EntityType
+    if moving_setting(before.settings, settings, same_client=True) and any(
+        links.find_latest(get_container().database, before.id, each) for each in EntityType
     ):
         parsed.add_error(entry.name, "moment_company", str(LinksExistError("moment_company")))
     return Plan(name=entry.name, before=before, settings=settings, values=values, starts=_starts(entry, before))

@@ -35,7 +35,9 @@ SETTINGS = Table(columns={"setting": "setting", "value": "value"})
 def list_(output: str) -> None:
     """List all connections."""
     statuses = _statuses(Scope())
-    CONNECTIONS.print((_row(each, statuses[each.id]) for each in get_container().connections.all_shown()), output)
+    CONNECTIONS.print(
+        (_row(each, statuses[each.id]) for each in get_container().connections.all_even_unreadable()), output
+    )
 
 
 @click.command()

@@ -68,4 +68,4 @@ def resume(connection: Connection, *, despite_failed_test: bool) -> None:
 def webhook_url(connection: Connection) -> None:
     """Regenerate the webhook URL; the old one stops working immediately."""
     container = get_container()
-    print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))
+    print_webhook_url(container.connections.regenerate_token(connection.id, actor=ACTOR, now=container.clock()))

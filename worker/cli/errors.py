@@ -7,11 +7,11 @@ from cryptography.fernet import InvalidToken
 from redis import exceptions as redis
 
 from config.settings import WrongSettingsError
-from models.admin.erasure import JobsRunningError
 from models.connections.repository import NameTakenError, SettingRefusedError, UnknownConnectionError
 from models.database import DatabaseUnavailableError, NewerDatabaseError, NoDowngradeError
+from models.inbox.leases import JobsRunningError
+from models.invalid_input import InvalidInputError
 from models.receivers.repository import UnknownReceiverError
-from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
 from models.users.tokens import UnknownTokenError
 from sync.errors import SyncError, UnavailableError

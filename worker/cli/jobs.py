@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from i18n.messages import code_of
-from models.admin import job_actions, job_list, match_questions, notes
-from models.admin.job_actions import RESOLVED_MANUALLY, SKIPPED_PERMANENTLY, AttemptView
+from models.admin import job_actions, job_details, job_list, match_questions, notes
+from models.admin.job_actions import RESOLVED_MANUALLY, SKIPPED_PERMANENTLY
+from models.admin.job_details import AttemptView
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.relink import relink as relink_record
@@ -124,7 +125,7 @@ def list_(
 def show(job_id: int, *, calls: bool, output: str) -> None:
     """Show one job with all its attempts. CSV contains the attempts only."""
     view, database = _get_job(job_id), get_container().database
-    attempts = job_actions.attempts(database, job_id)
+    attempts = job_details.attempts(database, job_id)
     own, candidates = _open_question(job_id)
     attempt_rows = [_row_values(each, ATTEMPTS) for each in attempts]
     note_rows = list(map(asdict, notes.of_job(database, job_id)))
@@ -300,7 +301,7 @@ def _job_filter(job_ids: Sequence[int], connection: Connection | None, error_cod
 
 
 def _get_job(job_id: int) -> JobView:
-    view = job_actions.show(get_container().database, job_id)
+    view = job_details.find(get_container().database, job_id)
     if view is None:
         raise click.ClickException(f"There is no job {job_id}.")
     return view

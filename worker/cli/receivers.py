@@ -40,7 +40,7 @@ def receivers() -> None:
 @output_option
 def list_(output: str) -> None:
     """List all receivers."""
-    names = {each.id: each.name for each in get_container().connections.all_shown()}
+    names = {each.id: each.name for each in get_container().connections.all_even_unreadable()}
     RECEIVERS.print((_row(each, names) for each in get_container().receivers.all()), output)
 
 

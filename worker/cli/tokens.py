@@ -68,7 +68,7 @@ def create(name: str, scopes: Sequence[str], connections: Sequence[Connection], 
 def list_(output: str) -> None:
     """List all tokens, including expired and revoked ones."""
     container = get_container()
-    names = {each.id: each.name for each in container.connections.all_shown()}
+    names = {each.id: each.name for each in container.connections.all_even_unreadable()}
     TOKENS.print((_row(token, names) for token in models.all_tokens(container.database)), output)
 
 

@@ -61,7 +61,7 @@ def add(email: str, role: str, connections: Sequence[Connection], password: str 
 @output_option
 def list_(output: str) -> None:
     """List all users."""
-    names = {each.id: each.name for each in get_container().connections.all_shown()}
+    names = {each.id: each.name for each in get_container().connections.all_even_unreadable()}
     USERS.print((_row(user, names) for user in models.all_users(get_container().database)), output)
 
 

@@ -49,6 +49,6 @@ def target_of(container: Container, connection: Connection) -> Target:
         missed_webhooks=missed_webhooks.count(database, connection.id, now=container.clock()),
         pending_invoices=due.count_in(database, invoices, *PENDING),
         refused_invoices=due.count_in(database, invoices, JobState.NEEDS_ATTENTION),
-        last_invoice=links.latest(database, connection.id, EntityType.INVOICE),
+        last_invoice=links.find_latest(database, connection.id, EntityType.INVOICE),
         api_key_saved_at=connection.api_key_saved_at,
     )

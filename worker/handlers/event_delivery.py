@@ -89,7 +89,7 @@ def body_of(container: Container, delivery: Delivery) -> Mapping[str, Any]:
     """Return the message, as docs/events.md describes it. Raises UnknownConnectionError if it is erased."""
     data: dict[str, Any] = {}
     if delivery.connection_id is not None:
-        connection = container.connections.get_shown(delivery.connection_id)
+        connection = container.connections.get_even_unreadable(delivery.connection_id)
         data["connection"] = {"id": connection.id, "name": connection.name}
         data |= _details(container, connection.id, delivery)
     timestamp = delivery.created_at.isoformat().replace("+00:00", "Z")

@@ -99,7 +99,9 @@ def _is_over(first: PendingAlert, last: PendingAlert) -> bool:
 
 def send_due_links(container: Container) -> None:
     """Send each pending link. Stops if the mail server is silent; any other error concerns one mail only."""
-    links = password_links.unsent(container.database, now=container.clock()) if container.can_mail_links else ()
+    links = (
+        password_links.unsent_links(container.database, now=container.clock()) if container.can_mail_links else ()
+    )
     for link in links:
         try:
             with continue_after_crash(container):
@@ -121,7 +123,7 @@ def _send_link(container: Container, link: LinkToSend) -> None:
         mail = compose_link(link, address, sender=container.settings.mail_from, sent=container.clock())
         status = send_mail(container, mail)
     except Exception:
-        password_links.unmake_token(database, link.user_id, token)
+        password_links.delete_token(database, link.user_id, token)
         raise
     password_links.record_sent(database, link, status, now=container.clock())
 

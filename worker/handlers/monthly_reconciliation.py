@@ -45,7 +45,7 @@ def report_alert(container: Container, operation: Operation, result: OperationRe
     """Return the mail about a reconciliation, with a link to its report; a failure is mailed only once."""
     if "report" not in result and REPEATED in operation.input:
         return None
-    connection = container.connections.get_shown(operation.connection_id)
+    connection = container.connections.get_even_unreadable(operation.connection_id)
     return Alert(
         type=AlertType.RECONCILIATION,
         title=msg("Reconciliation of {connection}", connection=connection.name),

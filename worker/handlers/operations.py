@@ -132,7 +132,7 @@ def as_result(report: DiagnosticsReport) -> OperationResult:
 
 def _execute(container: Container, operation: Operation) -> OperationResult | None:
     """Run the operation; return None if it needs another turn. Raises SyncError."""
-    connection = container.connections.get_shown(operation.connection_id)
+    connection = container.connections.get_even_unreadable(operation.connection_id)
     if connection.unreadable and operation.type is not OperationType.SAVING:
         raise SECRETS_UNREADABLE
     return HANDLERS[operation.type](container, operation, connection)
@@ -141,7 +141,7 @@ def _execute(container: Container, operation: Operation) -> OperationResult | No
 def _reconcile(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
     report = reconcile(container.open_context(connection, refuse_writes), first, last)
-    known = discrepancies.accepted(container.database, connection.id)
+    known = discrepancies.acceptances(container.database, connection.id)
     return {"findings": [], "report": report.as_json(), ACCEPTED: discrepancies.as_json(known)}
 
 

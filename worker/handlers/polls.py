@@ -30,7 +30,7 @@ SECRETS_UNREADABLE = MisconfiguredError(
 
 def pause_unreadable(container: Container) -> None:
     """Pause connections whose secrets cannot be decrypted, but none if no secrets can: then the keys are wrong."""
-    shown = container.connections.all_shown()
+    shown = container.connections.all_even_unreadable()
     unreadable = [each for each in shown if each.unreadable]
     if len(unreadable) == len(shown) > 1:
         log.error("secret_keys_open_nothing", connections=len(shown))

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from models.inbox import missed_webhooks, retention, statistics
+from models import retention
+from models.inbox import missed_webhooks, statistics
 from models.users import password_links, sessions, sign_in, throttle
 from worker.container import Container
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from i18n.messages import msg
 from models.admin.operations import OPERATION_TIMEOUT, Operation, OperationResult, OperationType
 from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
-from models.connections.settings import ConnectionSettings, unproven
+from models.connections.settings import ConnectionSettings, secrets_to_reenter
 from models.enums import EntityType, Role
 from models.users import tokens
 from models.users.repository import Rights
@@ -37,7 +37,7 @@ def save(container: Container, operation: Operation) -> OperationResult:
         return {"findings": [finding.as_json() for finding in wrong]}
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
     values = {**json.loads(operation.input["changes"]), **secrets}
-    connection = container.connections.get_shown(operation.connection_id)
+    connection = container.connections.get_even_unreadable(operation.connection_id)
     checked = _check(container, operation, connection, values)
     if checked.refused:
         return {"findings": [finding.as_json() for finding in checked.refused]}
@@ -47,7 +47,7 @@ def save(container: Container, operation: Operation) -> OperationResult:
             connection.id, values, actor=operation.actor, seen=seen, client_number=client_number
         )
     except ConcurrentUpdateError:
-        now = container.connections.get_shown(operation.connection_id).settings
+        now = container.connections.get_even_unreadable(operation.connection_id).settings
         if now != _changed(now, values):  # if equal, this operation had saved them before its worker was killed
             return {"findings": [], "outdated": True}
     except SettingRefusedError as error:
@@ -83,7 +83,7 @@ def _check(
     before, refused, client_number = connection.settings, [], None
     rights, settings = _rights(container, operation), _changed(before, values)
     if rights and rights.scope.connections is not None:
-        refused += [bad(why, "", setting=name) for name, why in unproven(before, values).items()]
+        refused += [bad(why, "", setting=name) for name, why in secrets_to_reenter(before, values).items()]
     if not refused and "moment_api_key" in values:
         try:
             next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)

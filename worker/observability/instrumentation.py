@@ -63,8 +63,8 @@ class Instrumentation:
                 self.metrics.attempts.labels(entity_type, result.outcome, result.error_code).inc()
                 self._count_record(entity_type, job, result)
                 self.metrics.attempt_seconds.labels(entity_type).observe(result.seconds)
-                if result.outcome is Outcome.SYNCED and job.on_its_way_since:
-                    latency = max((now - job.on_its_way_since).total_seconds(), 0)
+                if result.outcome is Outcome.SYNCED and job.processable_since:
+                    latency = max((now - job.processable_since).total_seconds(), 0)
                     self.metrics.sync_latency.labels(entity_type).observe(latency)
                 error_code = {"error_code": result.error_code} if result.error_code else {}
                 log.info("attempt", record=job.record.id, job=job.id, outcome=result.outcome, **error_code)

@@ -13,13 +13,14 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from local import servers
+from models import retention
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
 from models.connections.repository import Connections
 from models.connections.vault import Vault
 from models.database import Database, migrate
 from models.enums import EntityType, Lane, Outcome, Record
-from models.inbox import due, leases, retention
+from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.transitions import JobEvent

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from i18n.messages import msg
 from integrations.moment.error_mapping import Call
 from integrations.moment.list_reader import ListReader, Values
-from sandbox.moment.list_queries import listed
+from sandbox.moment.list_queries import list_page
 from sandbox.moment.records import Customer
 from sync.errors import UnavailableError
 
@@ -49,7 +49,7 @@ class ChangingList:
             self._change(next(self.changes, Change()))
         self.asked += 1
         size = min(int(query["size"]), self.most)
-        return listed(map(customer, self.there), {**query, "size": str(size)})
+        return list_page(map(customer, self.there), {**query, "size": str(size)})
 
     def read(self) -> list[int]:
         rows = ListReader(Call(msg("reading customers"), company="1001", repeatable=True), self.fetch).rows()

@@ -30,7 +30,7 @@ def provider(issuer: str, *, secret: str = CLIENT[1], seconds: float = 5) -> Ope
 
 def sign_in(there: Organization, ours: OpenIdConnectProvider, **changed: str) -> Identity:
     address, kept = ours.begin()
-    query = parse_qs(urlsplit(there.send_back(address)).query)
+    query = parse_qs(urlsplit(there.follow_redirect(address)).query)
     assert query["state"] == [kept["state"]]
     return ours.finish(query["code"][0], kept=kept | changed)
 
@@ -133,7 +133,7 @@ def test_a_provider_whose_answer_never_ends_is_unavailable(answer: Answer) -> No
 def test_every_call_to_a_provider_times_out(there: Organization, part: str) -> None:
     began = time.monotonic()
     with serving(TOO_SLOW["body"]) as url:
-        there.moved, there.claims = {part: url}, {"sub": "anna-4711"}
+        there.moved_endpoints, there.claims = {part: url}, {"sub": "anna-4711"}
         with pytest.raises(UnavailableError):
             sign_in(there, provider(there.issuer, seconds=0.5))
     assert time.monotonic() - began < 2.5
@@ -149,7 +149,7 @@ def test_a_deeply_nested_response_proves_nothing() -> None:
 def test_a_providers_redirects_are_not_followed(there: Organization) -> None:
     elsewhere = b"HTTP/1.1 307 Elsewhere\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
     with serving(sends(elsewhere)) as url:
-        there.moved = {"token_endpoint": url}
+        there.moved_endpoints = {"token_endpoint": url}
         with pytest.raises(UnavailableError):
             sign_in(there, provider(there.issuer))
 

@@ -9,11 +9,11 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
+from models import retention
 from models.admin import audit_log
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Scope
-from models.inbox import retention
 from models.pagination import PAGE_SIZE
 from models.schema.audit_entries import add_entry, allow_deletion, allow_erasure, allow_redaction
 from tests.factories import NOW, settings
@@ -25,7 +25,7 @@ def note(database: Database, what: str, connection: Connection | None = None) ->
         add_entry(session, connection_id=number, at=NOW, actor="kari", action=what)
 
 
-def told(database: Database, scope: Scope, *, users: bool = False) -> list[str]:
+def list_actions(database: Database, scope: Scope, *, users: bool = False) -> list[str]:
     return [line.action for line in audit_log.page(database, scope, users=users).lines]
 
 
@@ -35,7 +35,9 @@ def run(database: Database, statement: str, *, allow: Callable[[Session], None] 
         session.execute(text(statement))
 
 
-def refused(database: Database, statement: str, *, allow: Callable[[Session], None] = lambda _: None) -> None:
+def expect_refusal(
+    database: Database, statement: str, *, allow: Callable[[Session], None] = lambda _: None
+) -> None:
     with pytest.raises(ProgrammingError, match=r"The audit log only grows\."):
         run(database, statement, allow=allow)
 
@@ -45,16 +47,20 @@ def test_entries_about_users_are_shown_only_to_those_who_manage_users(
 ) -> None:
     note(database, "paused", connection)
     note(database, "ola@example.com: added")
-    assert told(database, Scope(), users=True) == ["ola@example.com: added", "paused", "Added the connection"]
+    assert list_actions(database, Scope(), users=True) == [
+        "ola@example.com: added",
+        "paused",
+        "Added the connection",
+    ]
     assert (
-        told(database, Scope())
-        == told(database, Scope(frozenset({connection.id})))
+        list_actions(database, Scope())
+        == list_actions(database, Scope(frozenset({connection.id})))
         == ["paused", "Added the connection"]
     )
-    assert told(database, Scope(frozenset({connection.id + 1}))) == []
+    assert list_actions(database, Scope(frozenset({connection.id + 1}))) == []
 
 
-def test_the_audit_is_paged_both_ways(database: Database, connection: Connection) -> None:
+def test_the_audit_log_is_paged_both_ways(database: Database, connection: Connection) -> None:
     for n in range(PAGE_SIZE + 5):
         note(database, str(n), connection)
     first = audit_log.page(database, Scope())
@@ -75,15 +81,15 @@ def test_the_audit_is_paged_both_ways(database: Database, connection: Connection
 def test_audit_log_entries_are_neither_changed_nor_deleted(
     database: Database, connection: Connection, statement: str
 ) -> None:
-    refused(database, statement)
-    assert told(database, Scope(frozenset({connection.id}))) == ["Added the connection"]
+    expect_refusal(database, statement)
+    assert list_actions(database, Scope(frozenset({connection.id}))) == ["Added the connection"]
 
 
 def test_retention_deletes_only_entries_that_are_old_enough(database: Database, connection: Connection) -> None:
-    refused(database, "delete from audit_log", allow=partial(allow_deletion, before=NOW))
-    refused(database, "truncate audit_log", allow=partial(allow_deletion, before=NOW + timedelta(days=1)))
+    expect_refusal(database, "delete from audit_log", allow=partial(allow_deletion, before=NOW))
+    expect_refusal(database, "truncate audit_log", allow=partial(allow_deletion, before=NOW + timedelta(days=1)))
     run(database, "delete from audit_log", allow=partial(allow_deletion, before=NOW + timedelta(microseconds=1)))
-    assert told(database, Scope(frozenset({connection.id}))) == []
+    assert list_actions(database, Scope(frozenset({connection.id}))) == []
 
 
 def test_entries_of_the_last_month_stay_whatever_the_retention(database: Database) -> None:
@@ -92,11 +98,11 @@ def test_entries_of_the_last_month_stay_whatever_the_retention(database: Databas
         for days in (29, 31, 61):
             add_entry(session, at=now - timedelta(days=days), actor="kari", action=f"{days} days ago")
     never = partial(allow_deletion, before=now + timedelta(days=365_000))
-    refused(database, "delete from audit_log", allow=never)
+    expect_refusal(database, "delete from audit_log", allow=never)
     run(database, "delete from audit_log where at < now() - interval '60 days'", allow=never)
-    assert told(database, Scope(), users=True) == ["31 days ago", "29 days ago"]
+    assert list_actions(database, Scope(), users=True) == ["31 days ago", "29 days ago"]
     assert retention.delete_audit_entries(database, before=now + timedelta(days=1)) == 1
-    assert told(database, Scope(), users=True) == ["29 days ago"]
+    assert list_actions(database, Scope(), users=True) == ["29 days ago"]
 
 
 def test_shadowing_now_deletes_no_entry(database: Database, connection: Connection) -> None:
@@ -113,7 +119,7 @@ def test_shadowing_now_deletes_no_entry(database: Database, connection: Connecti
         )
         session.execute(text("set local search_path = public, pg_catalog"))
 
-    refused(database, "delete from audit_log", allow=shadow)
+    expect_refusal(database, "delete from audit_log", allow=shadow)
 
 
 def test_a_permission_lasts_for_one_transaction_only(database: Database, connection: Connection) -> None:
@@ -122,23 +128,23 @@ def test_a_permission_lasts_for_one_transaction_only(database: Database, connect
         allow_erasure(session, connection.id)
         allow_redaction(session)
     for statement in ("delete from audit_log", "update audit_log set actor = '\"ola\"'"):
-        refused(database, statement)
+        expect_refusal(database, statement)
 
 
 def test_erasing_a_connection_keeps_the_entries_of_others(
     connections: Connections, database: Database, connection: Connection
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
-    refused(database, "delete from audit_log", allow=partial(allow_erasure, connection_id=other.id))
+    expect_refusal(database, "delete from audit_log", allow=partial(allow_erasure, connection_id=other.id))
     erase = partial(allow_erasure, connection_id=other.id)
     run(database, "delete from connections where name = 'Fjord AS'", allow=erase)
-    assert told(database, Scope()) == ["Added the connection"]
+    assert list_actions(database, Scope()) == ["Added the connection"]
     assert audit_log.page(database, Scope()).lines[0].connection_id == connection.id
 
 
 def test_only_names_are_removed_from_an_entry(database: Database, connection: Connection) -> None:
-    refused(database, "update audit_log set at = now()", allow=allow_redaction)
-    refused(database, "update audit_log set connection_id = null", allow=allow_redaction)
+    expect_refusal(database, "update audit_log set at = now()", allow=allow_redaction)
+    expect_refusal(database, "update audit_log set connection_id = null", allow=allow_redaction)
     run(database, "update audit_log set actor = '\"…\"'", allow=allow_redaction)
     (line,) = audit_log.page(database, Scope(frozenset({connection.id}))).lines
     assert (line.at, line.actor) == (NOW, "…")

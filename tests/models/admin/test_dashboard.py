@@ -18,7 +18,7 @@ OPEN_FOR = timedelta(minutes=3)
 
 @pytest.fixture
 def ids(connections: Connections) -> dict[str, int]:
-    """Connections by name, in the order of adding."""
+    """The ids of connections by name, in the order in which they were added."""
     names = ("Nordlys AS", "Fjord AS", "Åsen AS", "granitt as")
     return {
         name: connections.add(name, settings(moment_company=name), actor="test", now=NOW)[0].id for name in names

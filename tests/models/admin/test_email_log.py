@@ -37,7 +37,9 @@ def send(
     alert_outbox.record_delivery(database, {alert.id: status for alert in pending}, message_id=f"<{at}>", now=at)
 
 
-def told(database: Database, scope: Scope = EVERYTHING) -> list[tuple[str, DeliveryStatus | None, list[str]]]:
+def list_mails(
+    database: Database, scope: Scope = EVERYTHING
+) -> list[tuple[str, DeliveryStatus | None, list[str]]]:
     page = email_log.page(database, scope)
     return [(mail.recipient, mail.status, [each.title for each in mail.items]) for mail in page.lines]
 
@@ -49,7 +51,7 @@ def test_mails_are_listed_with_recipient_and_content_latest_first(
     queue_alert(database, connection, "Second")
     send(database, at=NOW)
     send(database, "b@example.com", status=DeliveryStatus.REFUSED, at=NOW + HOUR)
-    assert told(database) == [
+    assert list_mails(database) == [
         ("b@example.com", DeliveryStatus.REFUSED, ["First"]),
         ("a@example.com", DeliveryStatus.SENT, ["First", "Second"]),
     ]
@@ -84,8 +86,8 @@ def test_users_see_only_their_part_of_a_mail_about_several_companies(
     theirs = Scope(frozenset({other.id}))
     assert [mail.count for mail in email_log.pending(database, theirs)] == [1]
     send(database)
-    assert told(database, theirs) == [("a@example.com", DeliveryStatus.SENT, ["Theirs"])]
-    assert told(database, Scope(frozenset())) == []
+    assert list_mails(database, theirs) == [("a@example.com", DeliveryStatus.SENT, ["Theirs"])]
+    assert list_mails(database, Scope(frozenset())) == []
 
 
 def test_mails_are_paged_both_ways(database: Database, connection: Connection) -> None:

@@ -52,14 +52,14 @@ def everything(database: Database, connections: Connections) -> Sequence[JobView
         )
         assert lease
         ends = zip(lease.jobs, itertools.cycle(ENDS))
-        leases.complete(database, lease, [_ended(job, *end) for job, end in ends], clock=lambda: NOW)
+        leases.complete(database, lease, [_make_result(job, *end) for job, end in ends], clock=lambda: NOW)
     enqueue(database, ids[0], [Record(EntityType.PROJECT, "1")], now=NOW)
     retry(database, JobFilter(connection_id=ids[2], error_code="account"), actor="test", now=LATER)
-    database.execute(update(SyncJobRow).where(SyncJobRow.id % 3 == 0).values(updated_at=None))  # from before
+    database.execute(update(SyncJobRow).where(SyncJobRow.id % 3 == 0).values(updated_at=None))  # not known
     return job_list.latest(database, JobFilter(), limit=1000)
 
 
-def _ended(job: leases.SyncJob, event: JobEvent, outcome: Outcome, error_code: str) -> AttemptResult:
+def _make_result(job: leases.SyncJob, event: JobEvent, outcome: Outcome, error_code: str) -> AttemptResult:
     name = NAMES[int(job.record.id) % len(NAMES)]
     title = (
         msg("Customer {name}", name=name)
@@ -83,7 +83,7 @@ def _ended(job: leases.SyncJob, event: JobEvent, outcome: Outcome, error_code: s
     )
 
 
-def walked(database: Database, job_filter: JobFilter, sort: Sort = Sort.RECEIVED) -> list[Page[JobView]]:
+def read_all_pages(database: Database, job_filter: JobFilter, sort: Sort = Sort.RECEIVED) -> list[Page[JobView]]:
     """Go from the first page to the last."""
     pages = [job_list.page(database, job_filter, sort=sort)]
     while key := pages[-1].older:
@@ -131,10 +131,10 @@ def every_filter(ids: Sequence[int]) -> list[JobFilter]:
         for to in (None, DAY - timedelta(2))
         for states in (frozenset[JobState](), frozenset({JobState.DONE}))
     )
-    return [*itertools.starmap(_wanted, some), skipped, *warned, *changed, *days, *none]
+    return [*itertools.starmap(_filter, some), skipped, *warned, *changed, *days, *none]
 
 
-def _wanted(
+def _filter(
     scope: Scope, entity_type: EntityType | None, states: frozenset[JobState], error_code: str, text: str
 ) -> JobFilter:
     return JobFilter(scope=scope, entity_type=entity_type, states=states, error_code=error_code, text=text)
@@ -154,11 +154,11 @@ def test_every_filter_finds_exactly_its_matches_newest_first(
 ) -> None:
     in_order = sorted(everything, key=lambda view: (view.received_at, view.id), reverse=True)
     for job_filter in every_filter(sorted({view.connection_id for view in everything})):
-        found = [view.id for page in walked(database, job_filter) for view in page.lines]
+        found = [view.id for page in read_all_pages(database, job_filter) for view in page.lines]
         assert found == [view.id for view in in_order if is_wanted(view, job_filter)], job_filter
 
 
-def _stands(view: JobView, sort: Sort) -> Any:
+def _sort_value(view: JobView, sort: Sort) -> Any:
     return {
         "received_at": view.received_at,
         "amount": view.summary.amount,
@@ -180,9 +180,11 @@ def test_every_order_lists_exactly_the_jobs_that_have_its_value(
         JobFilter(date_from=DAY - timedelta(7), date_to=DAY - timedelta(1)),
         JobFilter(scope=Scope(frozenset(ids[1:])), date_from=date.min, date_to=date.max),
     ):
-        there = [view for view in everything if is_wanted(view, job_filter) and _stands(view, sort) is not None]
-        in_order = sorted(there, key=lambda view: (_stands(view, sort), view.id), reverse=not sort.ascending)
-        pages = walked(database, job_filter, sort)
+        there = [
+            view for view in everything if is_wanted(view, job_filter) and _sort_value(view, sort) is not None
+        ]
+        in_order = sorted(there, key=lambda view: (_sort_value(view, sort), view.id), reverse=not sort.ascending)
+        pages = read_all_pages(database, job_filter, sort)
         assert [view.id for page in pages for view in page.lines] == [view.id for view in in_order], job_filter
         if len(pages) > 1:
             assert pages[1].newer
@@ -215,13 +217,13 @@ def test_the_jobs_of_a_filter_are_counted_and_added_up_by_currency(
     assert job_list.totals(database, JobFilter()) is None
 
 
-def test_what_takes_too_long_to_count_is_not_counted(
+def test_a_count_that_takes_too_long_is_omitted(
     database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert everything
     monkeypatch.setattr(models.database, "COUNTING_LIMIT", timedelta(milliseconds=1))
     assert database.rows_in_time(select(func.pg_sleep(1))) is None
-    database.execute(select(func.pg_sleep(0.01)))  # the limit has ended with that statement
+    database.execute(select(func.pg_sleep(0.01)))  # the limit was for that statement only
     monkeypatch.setattr(Database, "rows_in_time", lambda *_: None)
     assert job_list.page_with_place(database, JobFilter(), key=None, sort=Sort.RECEIVED).place == PagePlace(
         1, None
@@ -233,7 +235,7 @@ def test_what_takes_too_long_to_count_is_not_counted(
 
 
 def test_a_list_can_be_paged_forward_and_back(database: Database, everything: Sequence[JobView]) -> None:
-    first, second, last = walked(database, JobFilter())
+    first, second, last = read_all_pages(database, JobFilter())
     assert [len(page.lines) for page in (first, second, last)] == [
         PAGE_SIZE,
         PAGE_SIZE,
@@ -250,7 +252,7 @@ def test_a_list_can_be_paged_forward_and_back(database: Database, everything: Se
 def test_jobs_received_meanwhile_move_no_line_to_another_page(
     database: Database, everything: Sequence[JobView]
 ) -> None:
-    first, second, _ = walked(database, JobFilter())
+    first, second, _ = read_all_pages(database, JobFilter())
     enqueue(database, everything[0].connection_id, [Record(EntityType.PROJECT, "2")], now=NOW + timedelta(days=1))
     assert first.older
     assert job_list.page(database, JobFilter(), key=first.older).lines == second.lines

@@ -78,7 +78,7 @@ def test_input_moved_to_another_row_is_refused(
     assert len(opened) < 2
 
 
-def test_an_operation_is_answered_once(operations: Operations, connection: Connection) -> None:
+def test_an_operation_is_completed_once(operations: Operations, connection: Connection) -> None:
     number = operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW)
     assert operations.pending(since=NOW) == [number]
     for name in ("first", "second"):
@@ -101,7 +101,7 @@ def ask(
     return operations.request(type_, connection.id, input_=input_, actor=actor, now=now)
 
 
-def test_of_repeated_requests_one_waits_beside_the_running_one(
+def test_a_repeated_request_waits_once_beside_the_running_operation(
     operations: Operations, connections: Connections, connection: Connection
 ) -> None:
     other, _ = connections.add("Other AS", settings(moment_company="1002"), actor="test", now=NOW)
@@ -135,7 +135,7 @@ def test_settings_to_be_saved_replace_no_others(operations: Operations, connecti
     assert (first != second, ask(operations, connection, type_=saving, input_={"client_id": "1"})) == (True, first)
 
 
-def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, connection: Connection) -> None:
+def test_entered_logins_are_limited_per_hour(operations: Operations, connection: Connection) -> None:
     clients, saving = OperationType.CLIENTS, OperationType.SAVING
     for number, type_ in zip(range(MAX_LOGINS), cycle([clients, saving]), strict=False):
         operations.complete(
@@ -149,7 +149,7 @@ def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, conn
     assert ask(operations, connection, type_=saving, input_={"password": "once more"}, now=later)
 
 
-def test_a_key_of_moment_is_a_typed_login_too(operations: Operations, connection: Connection) -> None:
+def test_a_moment_key_counts_as_an_entered_login(operations: Operations, connection: Connection) -> None:
     saving = OperationType.SAVING
     for number in range(MAX_LOGINS):
         asked = ask(operations, connection, type_=saving, input_={"moment_api_key": str(number)})
@@ -292,7 +292,7 @@ def test_a_login_that_replaces_input_without_one_counts_as_tried(
 
 
 @pytest.mark.parametrize("type_", [OperationType.CLIENTS, OperationType.SAVING])
-def test_a_typed_login_without_a_result_is_deleted(
+def test_an_entered_login_without_a_result_is_deleted(
     database: Database, operations: Operations, connection: Connection, type_: OperationType
 ) -> None:
     old = ask(operations, connection, type_=type_, input_=TYPED)
@@ -306,7 +306,7 @@ def test_a_typed_login_without_a_result_is_deleted(
 
 
 @pytest.mark.parametrize("type_", RECONCILIATIONS)
-def test_a_reconciliation_that_waits_for_long_still_knows_its_days(
+def test_a_reconciliation_that_waits_long_keeps_its_period(
     operations: Operations, connection: Connection, type_: OperationType
 ) -> None:
     days = {"first": "2026-02-01", "last": "2026-02-28"}

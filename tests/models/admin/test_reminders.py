@@ -3,65 +3,49 @@ from datetime import datetime, timedelta
 import pytest
 
 from i18n.formatting import OSLO
-from models.admin import job_actions, reminders
-from models.admin.job_filter import JobFilter
+from models.admin import job_actions, job_details, reminders
 from models.admin.job_list import JobView
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import API_KEY_LIFETIME, Connection, Connections
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
-from models.inbox import due, leases, missed_webhooks
+from models.inbox import due, missed_webhooks
 from models.inbox.enqueue import enqueue
-from models.inbox.leases import AttemptResult
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.inbox.transitions import JobEvent
 from tests.factories import NOW, settings
 from tests.models import outages
-from tests.models.completed_jobs import completed_job
+from tests.models.completed_jobs import INVOICE, completed_job, only
 
 DAY = timedelta(days=1)
-INVOICE = Record(EntityType.INVOICE, "9")
 
 
 def attempt(database: Database, connection: Connection, outcome: Outcome, *, now: datetime = NOW) -> JobView:
     """Receive an invoice and complete its job: synced, or in need of attention."""
     event = JobEvent.REJECTED if outcome is Outcome.FAILED else JobEvent.SYNCED
-    enqueue(database, connection.id, [INVOICE], now=now)
-    lease = leases.acquire(database, Lane(connection.id, EntityType.INVOICE), limit=1, now=now, until=now + DAY)
-    assert lease
-    result = AttemptResult(
-        job_id=lease.jobs[0].id, event=event, outcome=outcome, title="Invoice 1", message="Wrong."
-    )
-    leases.complete(database, lease, [result], clock=lambda: now)
-    found = job_actions.find(database, connection.id, INVOICE)
-    assert found
-    return found
+    return completed_job(database, connection.id, event=event, at=now, title="Invoice 1", message="Wrong.")
 
 
-def only(job: JobView) -> JobFilter:
-    return JobFilter(ids=frozenset({job.id}))
-
-
-def told(database: Database) -> list[tuple[AlertType, str]]:
+def pending_alerts(database: Database) -> list[tuple[AlertType, str]]:
     return [(each.type, each.title) for each in alert_outbox.pending_alerts(database, "books@example.com")]
+
+
+def fail_once(database: Database, connection: Connection) -> JobView:
+    return completed_job(
+        database, connection.id, INVOICE, event=JobEvent.FAILED, title="Invoice 1", message="It is away."
+    )
 
 
 def test_reminders_are_sent_after_one_seven_and_fourteen_days(database: Database, connection: Connection) -> None:
     attempt(database, connection, Outcome.FAILED)
     days = [n for n in range(30) if reminders.queue_reminders(database, now=NOW + n * DAY)]
     assert days == [1, 7, 14]
-    assert told(database) == [(AlertType.REMINDER, "Invoice 1")] * 3
-
-
-def retried(database: Database, connection: Connection) -> JobView:
-    return completed_job(
-        database, connection.id, INVOICE, event=JobEvent.FAILED, title="Invoice 1", message="It is away."
-    )
+    assert pending_alerts(database) == [(AlertType.REMINDER, "Invoice 1")] * 3
 
 
 def test_a_job_unfinished_for_a_day_is_alerted_once(database: Database, connection: Connection) -> None:
-    retried(database, connection)
+    fail_once(database, connection)
     hours = [n for n in range(100) if reminders.queue_overdue(database, now=NOW + n * timedelta(hours=1))]
     assert hours == [24]
     (alert,) = alert_outbox.pending_alerts(database, "books@example.com")
@@ -72,7 +56,7 @@ def test_a_job_unfinished_for_a_day_is_alerted_once(database: Database, connecti
 def test_jobs_switched_off_paused_or_in_an_alerted_outage_are_not_overdue(
     database: Database, connection: Connection, connections: Connections
 ) -> None:
-    retried(database, connection)
+    fail_once(database, connection)
     later = NOW + 2 * DAY
     connections.pause(connection.id, "for the holidays", actor="kari", now=NOW)
     assert reminders.queue_overdue(database, now=later) == 0
@@ -91,7 +75,7 @@ def test_jobs_switched_off_paused_or_in_an_alerted_outage_are_not_overdue(
 def test_a_delayed_job_is_overdue_a_day_after_it_could_continue(
     database: Database, connection: Connection, connections: Connections, by: str
 ) -> None:
-    retried(database, connection)
+    fail_once(database, connection)
     then = NOW + 3 * DAY
     if by == "switched on":
         connections.update(connection.id, {"entity_types": ["customer"]}, actor="kari", now=NOW)
@@ -109,20 +93,20 @@ def test_a_delayed_job_is_overdue_a_day_after_it_could_continue(
 def test_a_change_of_an_unrelated_setting_leaves_overdue_jobs_overdue(
     database: Database, connection: Connection, connections: Connections
 ) -> None:
-    retried(database, connection)
+    fail_once(database, connection)
     connections.update(connection.id, {"weekly_digest": True}, actor="kari", now=NOW + DAY / 2)
     assert reminders.queue_overdue(database, now=NOW + DAY) == 1
 
 
 @pytest.mark.parametrize("by", ["retried", "reopened"])
-def test_a_job_stuck_again_after_a_persons_action_is_overdue_again(
+def test_a_job_unfinished_again_after_a_persons_action_is_overdue_again(
     database: Database, connection: Connection, by: str
 ) -> None:
     if by == "retried":
         job = attempt(database, connection, Outcome.FAILED)
         job_actions.retry(database, only(job), actor="kari", now=NOW + 2 * DAY)
     else:
-        job = retried(database, connection)
+        job = fail_once(database, connection)
         assert reminders.queue_overdue(database, now=NOW + DAY) == 1
         job_actions.dismiss(database, only(job), because="", actor="kari", now=NOW + DAY)
         job_actions.reopen(database, only(job), actor="kari", now=NOW + 2 * DAY)
@@ -154,30 +138,29 @@ def test_no_reminder_is_sent_for_a_synced_record(database: Database, connection:
     assert reminders.queue_reminders(database, now=NOW + 20 * DAY) == 0
 
 
-def test_a_person_takes_a_job_off_the_list_and_it_stays_off(database: Database, connection: Connection) -> None:
+def test_a_job_stays_dismissed_when_its_record_is_received_again(
+    database: Database, connection: Connection
+) -> None:
     stuck = attempt(database, connection, Outcome.FAILED)
     assert job_actions.dismiss(database, only(stuck), because="Posted by hand", actor="kari", now=NOW).count == 1
     enqueue(database, connection.id, [INVOICE], now=NOW)
     assert due.lanes(database, now=NOW) == []
     assert reminders.queue_reminders(database, now=NOW + 20 * DAY) == 0
-    closed = job_actions.show(database, stuck.id)
+    closed = job_details.find(database, stuck.id)
     assert closed
     assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Posted by hand (kari)")
 
 
-def test_a_dismissed_job_can_be_opened_again(database: Database, connection: Connection) -> None:
+def test_a_dismissed_job_can_be_retried(database: Database, connection: Connection) -> None:
     stuck = attempt(database, connection, Outcome.FAILED)
     job_actions.dismiss(database, only(stuck), because="Posted by hand", actor="kari", now=NOW)
     lanes = job_actions.retry(database, only(stuck), actor="kari", now=NOW).lanes
     assert lanes == {Lane(connection.id, EntityType.INVOICE)}
 
 
-def test_a_completed_job_is_not_closed(database: Database, connection: Connection) -> None:
-    completed_job = attempt(database, connection, Outcome.SYNCED)
-    assert (
-        job_actions.dismiss(database, only(completed_job), because="Posted by hand", actor="kari", now=NOW).count
-        == 0
-    )
+def test_a_done_job_cannot_be_dismissed(database: Database, connection: Connection) -> None:
+    synced = attempt(database, connection, Outcome.SYNCED)
+    assert job_actions.dismiss(database, only(synced), because="Posted by hand", actor="kari", now=NOW).count == 0
 
 
 @pytest.fixture
@@ -193,8 +176,8 @@ def test_the_digest_counts_changes_that_came_without_a_webhook(database: Databas
     missed_webhooks.record(database, lane, found, now=NOW + 3 * DAY)
     attempt(database, weekly, Outcome.SYNCED, now=NOW + 3 * DAY)
     reminders.queue_digests(database, now=NOW + 7 * DAY)
-    (told,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
-    assert told.endswith("Changes found by polling because Moment sent no webhook: 1.")
+    (digest,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
+    assert digest.endswith("Changes found by polling because Moment sent no webhook: 1.")
 
 
 def test_the_digest_counts_records_synced_with_a_warning(database: Database, weekly: Connection) -> None:
@@ -203,9 +186,9 @@ def test_the_digest_counts_records_synced_with_a_warning(database: Database, wee
             database, weekly.id, Record(EntityType.CUSTOMER, record_id), at=NOW + 3 * DAY, warnings=warnings
         )
     reminders.queue_digests(database, now=NOW + 7 * DAY)
-    (told,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
-    assert told.startswith("Synced customers: 2,")
-    assert told.endswith("Synced with warnings: 1.")
+    (digest,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
+    assert digest.startswith("Synced customers: 2,")
+    assert digest.endswith("Synced with warnings: 1.")
 
 
 def test_the_digest_is_sent_once_a_week_to_connections_that_have_it_on(
@@ -237,7 +220,7 @@ def test_an_expiring_moment_key_is_mailed_30_14_and_3_days_before(
     assert f"{ends.astimezone(OSLO):%d.%m.%Y}" in alert.message
     connections.update(connection.id, {"moment_api_key": "a third"}, actor="kari", now=ends)
     assert mailed(ends + API_KEY_LIFETIME) == [30, 14, 3]
-    assert len(told(database)) == 6
+    assert len(pending_alerts(database)) == 6
 
 
 def test_after_a_standstill_an_expiring_key_is_mailed_once(

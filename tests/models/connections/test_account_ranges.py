@@ -37,6 +37,6 @@ def test_merging_intervals_changes_no_membership(parts: list[str], account: int)
 
 
 @given(st.lists(PART, max_size=8))
-def test_merged_intervals_are_in_order_and_apart(parts: list[str]) -> None:
+def test_merged_intervals_are_sorted_and_disjoint(parts: list[str]) -> None:
     ranges = AccountRanges.parse(",".join(parts)).intervals
     assert all(before.stop < after.start for before, after in pairwise(ranges))

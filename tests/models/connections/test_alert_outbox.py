@@ -43,7 +43,7 @@ def end(database: Database, address: str, status: DeliveryStatus) -> None:
 
 
 def queue_record_alert(database: Database, connection: Connection) -> Sequence[PendingAlert]:
-    """Have a record need attention, and return the alert to one address."""
+    """Make a record need attention, and return the alert to one address."""
     enqueue(database, connection.id, [Record(EntityType.INVOICE, "9")], now=NOW)
     lane = Lane(connection.id, EntityType.INVOICE)
     lease = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + PAUSE)
@@ -89,7 +89,7 @@ def test_after_a_mail_an_address_gets_the_next_alerts_together_later(
 
 
 @pytest.mark.parametrize("status", list(DeliveryStatus))
-def test_nothing_is_mailed_twice_or_tried_forever(
+def test_an_alert_is_mailed_once_and_not_tried_forever(
     database: Database, connection: Connection, status: DeliveryStatus
 ) -> None:
     queue_alert(database, connection, "Invoice 1", "a@example.com", "b@example.com")
@@ -155,7 +155,9 @@ def test_an_alert_is_in_the_language_of_its_connection_with_its_error_code(
     usual, _ = connections.add("Ås AS", settings(moment_company="as-as", language="nb"), actor="test", now=NOW)
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, usual.id)
-        row.settings = {name: value for name, value in row.settings.items() if name != "language"}  # of before
+        row.settings = {
+            name: value for name, value in row.settings.items() if name != "language"
+        }  # as in earlier versions
     for each in (english, usual):
         alert = Alert(
             type=AlertType.PAUSED,

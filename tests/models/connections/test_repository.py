@@ -65,7 +65,7 @@ def test_secrets_moved_to_another_row_are_refused(
         connections.get(other.id)
     assert connections.get(connection.id) == connection
     assert connections.all() == [connection]
-    shown = connections.get_shown(other.id)
+    shown = connections.get_even_unreadable(other.id)
     assert (shown.name, shown.unreadable) == ("Fjord AS", True)
     assert {shown.settings.password.get_secret_value(), shown.settings.moment_api_key.get_secret_value()} == {""}
 
@@ -92,7 +92,7 @@ def test_a_connection_is_found_by_its_token_only(database: Database, connections
 
 def test_a_new_token_ends_the_old_one(database: Database, connections: Connections) -> None:
     connection, old = connections.add("Demo AS", settings(), actor="test", now=NOW)
-    new = connections.new_token(connection.id, actor="test", now=NOW)
+    new = connections.regenerate_token(connection.id, actor="test", now=NOW)
     assert (webhook_intake.find_target(database, old), webhook_intake.find_target(database, new)) == (
         None,
         WebhookTarget(connection.id, connection.settings.entity_types),
@@ -156,7 +156,7 @@ def test_a_login_to_another_client_is_noticed_and_an_outdated_login_ignored(
     with pytest.raises(OtherClientError):
         connections.save_client(connection.id, connection.settings, 8)
     connections.update(connection.id, {"username": "new@example.com"}, actor="test", now=NOW)
-    connections.save_client(connection.id, connection.settings, 9)  # a worker that has not heard of the change
+    connections.save_client(connection.id, connection.settings, 9)  # by a worker with the former settings
     assert connections.get(connection.id).client_number is None
 
 

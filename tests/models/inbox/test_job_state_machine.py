@@ -23,7 +23,7 @@ from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import PENDING, SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
-from models.error_codes import UNSEEN_DRAFT
+from models.error_codes import UNSEEN_DRAFT, WHICH_CUSTOMER
 from models.inbox import dependencies, due, leases, links, questions, restore
 from models.inbox.circuit_breaker import MAX_DELAY, ConnectionProblem, ProblemType
 from models.inbox.dependencies import Wait
@@ -112,7 +112,7 @@ class Lives(RuleBasedStateMachine):
             row.consecutive_failures, row.rate_limited_since = 0, None
             row.outage_alerted = row.rate_limit_alerted = row.pause_alerted = False
 
-    # What comes in.
+    # Incoming records.
 
     @rule(record=RECORDS)
     def receive(self, record: Record) -> None:
@@ -124,7 +124,7 @@ class Lives(RuleBasedStateMachine):
         if before in {None, JobState.DONE, JobState.NEEDS_ATTENTION}:
             self.may_be_tried(record)
 
-    # What workers do.
+    # Actions of workers.
 
     @rule(lane=st.sampled_from([EntityType.CUSTOMER, EntityType.INVOICE]), limit=st.integers(1, 3))
     def acquire(self, lane: EntityType, limit: int) -> None:
@@ -135,8 +135,10 @@ class Lives(RuleBasedStateMachine):
         )
         if lease is None:
             return
-        assert of_connection.is_available(self.now), "a job of a connection that rests is tried"
-        assert not [each for each in self.held() if each.lease.lane.entity_type is lane], "two hold the lane"
+        assert of_connection.is_available(self.now), "a job of an unavailable connection is tried"
+        assert not [each for each in self.held() if each.lease.lane.entity_type is lane], (
+            "two workers have the lane"
+        )
         half_open = of_connection.breaker_open_until is not None
         assert not half_open or len(lease.jobs) == 1, "more than one probes"
         for job in lease.jobs:
@@ -146,7 +148,9 @@ class Lives(RuleBasedStateMachine):
     def check_leased(self, job: SyncJob, *, probe_of: datetime | None) -> None:
         known = self.known[job.record]
         before = self.before[job.record]
-        assert job.outcome_unknown or not known.maybe_sent, "what may have been sent is sent again unseen"
+        assert job.outcome_unknown or not known.maybe_sent, (
+            "a record that may have been sent is sent again unverified"
+        )
         assert (job.failed_attempts, job.dependency) == (
             before.failed_attempts,
             Record(EntityType(before.dependency_type), before.dependency_id or "")
@@ -170,14 +174,14 @@ class Lives(RuleBasedStateMachine):
             for job in worker.lease.jobs
         }
         waits = [
-            Wait(job_id=job.id, record=CUSTOMER, again=job.dependency == CUSTOMER)
+            Wait(job_id=job.id, record=CUSTOMER, repeated=job.dependency == CUSTOMER)
             for job in worker.lease.jobs
             if events[job.id] is JobEvent.DEPENDENCY_PENDING
         ]
         if waits and self.state(CUSTOMER) in {None, JobState.DONE}:
             self.may_be_tried(CUSTOMER)
-        in_vain = dependencies.enqueue_dependencies(self.database, self.connection_id, waits, now=self.now)
-        events |= dict.fromkeys(in_vain, JobEvent.DEPENDENCY_ENDED)
+        ended = dependencies.enqueue_dependencies(self.database, self.connection_id, waits, now=self.now)
+        events |= dict.fromkeys(ended, JobEvent.DEPENDENCY_ENDED)
         self.end(worker, [self.result(job, events[job.id], unknown=unknown) for job in worker.lease.jobs])
 
     @precondition(lambda self: self.workers)
@@ -227,7 +231,7 @@ class Lives(RuleBasedStateMachine):
             outcome_unknown=unknown and not settled,
             outcome=ENDS.get(event, Outcome.FAILED),
             dependency=CUSTOMER if waits else None,
-            error_code="which_customer" if asked else UNSEEN_DRAFT if event is JobEvent.EXHAUSTED else "",
+            error_code=WHICH_CUSTOMER if asked else UNSEEN_DRAFT if event is JobEvent.EXHAUSTED else "",
             **values,
         )
 
@@ -248,11 +252,11 @@ class Lives(RuleBasedStateMachine):
         known, row = self.known[job.record], self.rows()[job.record]
         known.maybe_sent = result.event is not JobEvent.SYNCED and (job.outcome_unknown or result.outcome_unknown)
         if result.outcome is None:
-            assert row.failed_attempts == job.failed_attempts, "what was not tried counts a try"
-            assert received or row.outcome_unknown == job.outcome_unknown, (
-                "what was not tried inherits an unknown outcome"
+            assert row.failed_attempts == job.failed_attempts, "an untried job counts an attempt"
+            assert received or row.outcome_unknown == job.outcome_unknown, "an untried job has an unknown outcome"
+            assert (row.dependency_type is None) == (job.dependency is None), (
+                "an untried job has another dependency"
             )
-            assert (row.dependency_type is None) == (job.dependency is None), "what was not tried waits for others"
             known.not_before = self.now + RETRY
             return
         if result.outcome in SUCCESSFUL and not received:
@@ -264,7 +268,7 @@ class Lives(RuleBasedStateMachine):
         if received and ended:
             self.may_be_tried(job.record, after=row)
         if result.event is JobEvent.PROBED:
-            assert row.failed_attempts == job.failed_attempts, "a probe counts as a try"
+            assert row.failed_attempts == job.failed_attempts, "a probe counts as an attempt"
 
     def note_released(self, before: dict[Record, SyncJobRow]) -> None:
         """Record jobs made due earlier: their dependency has ended, or an outage is over."""
@@ -274,10 +278,10 @@ class Lives(RuleBasedStateMachine):
             if row.due_at and known.not_before and changed and row.due_at < known.not_before:
                 recovered = self.connection().breaker_open_until is None
                 woken = before[record].dependency_type is not None
-                assert recovered or woken, "it is made due by nothing"
+                assert recovered or woken, "nothing made it due"
                 known.not_before = row.due_at
             elif row.due_at and known.not_before is None and row.state == JobState.QUEUED:
-                assert before[record].dependency_type, "it is woken by nothing"
+                assert before[record].dependency_type, "nothing woke it"
                 known.not_before = row.due_at
 
     @precondition(lambda self: self.workers)
@@ -290,7 +294,7 @@ class Lives(RuleBasedStateMachine):
                 self.known[job.record].maybe_sent = True
 
     def note_expired(self, entity_type: EntityType) -> None:
-        """Record what the next lease of a lane takes back from a vanished worker."""
+        """Record the jobs that the next lease of a lane takes over from a vanished worker."""
         with self.database.transaction() as session:
             lane = session.get(LaneRow, (self.connection_id, entity_type))
         if lane and lane.lease_expires_at and lane.lease_expires_at <= self.now:
@@ -313,7 +317,7 @@ class Lives(RuleBasedStateMachine):
     def wait(self, minutes: float) -> None:
         self.now += timedelta(minutes=minutes)
 
-    # What people do.
+    # Actions of people.
 
     @precondition(lambda self: self.before)
     @rule(data=st.data())
@@ -376,7 +380,7 @@ class Lives(RuleBasedStateMachine):
                 self.may_be_tried(record)
             self.known[record].maybe_sent |= row.state != JobState.DONE
         for worker in self.workers:
-            worker.until = self.now  # its lease is void
+            worker.until = self.now  # its lease has ended
 
     def act(self, record: Record, done: ActionResult) -> None:
         """Record that a person has a record retried."""
@@ -388,21 +392,21 @@ class Lives(RuleBasedStateMachine):
                 self.known[record].maybe_sent = False  # the person has looked for it
                 self.known[record].not_before = self.now
 
-    # What holds after each step.
+    # Invariants.
 
     @invariant()
-    def a_lane_is_held_by_one_worker(self) -> None:
+    def a_lane_has_one_worker(self) -> None:
         lanes = [each.lease.lane for each in self.held()]
         assert len(set(lanes)) == len(lanes)
 
     @invariant()
-    def what_is_owed_is_on_its_way_or_with_a_person(self) -> None:
+    def every_received_record_is_pending_or_left_to_a_person(self) -> None:
         open_ = {*PENDING, JobState.NEEDS_ATTENTION, JobState.DISMISSED}
         lost = [record for record, known in self.known.items() if known.owed and self.state(record) not in open_]
         assert lost == []
 
     @invariant()
-    def every_job_can_be_tried_or_is_held_or_a_person_knows_of_it(self) -> None:
+    def every_job_is_due_or_running_or_alerted(self) -> None:
         for record, row in self.rows().items():
             match JobState(row.state):
                 case JobState.QUEUED | JobState.WAITING | JobState.RETRYING:
@@ -421,13 +425,13 @@ class Lives(RuleBasedStateMachine):
         reminders.queue_overdue(self.database, now=self.now)
         with self.database.transaction() as session:
             row = session.get_one(ConnectionRow, self.connection_id)
-            told = connection.paused_because or row.outage_alerted or row.rate_limit_alerted
+            alerted = connection.paused_because or row.outage_alerted or row.rate_limit_alerted
         for record, job in self.rows().items():
             known = self.known[record]
             pending = job.state in PENDING
             known.pending_since = (known.pending_since or self.now) if pending else None
             if known.pending_since and known.pending_since <= self.now - OVERDUE_AFTER:
-                assert told or job.alerted, f"{record} waits silently"
+                assert alerted or job.alerted, f"{record} waits silently"
 
     # Helpers.
 
@@ -467,7 +471,7 @@ class Lives(RuleBasedStateMachine):
             }
 
     def teardown(self) -> None:
-        """When calm returns, all pending jobs that do not need attention are completed."""
+        """Once nothing fails any more, all pending jobs that do not need attention are completed."""
         self.connections.resume(self.connection_id, actor="kari", now=self.now, despite_failed_test=True)
         done: set[Record] = set()
         for _ in range(50):

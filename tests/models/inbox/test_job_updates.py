@@ -24,7 +24,7 @@ CUSTOMER, PROJECT = Record(EntityType.CUSTOMER, "1"), Record(EntityType.PROJECT,
 
 
 def snapshots() -> Iterator[JobSnapshot]:
-    """Return every state with every mark, due never, before and after now, tried never, just now and long ago."""
+    """Return every state with every mark; due never, before and after now; tried never, just now and long ago."""
     times = (None, NOW - timedelta(hours=1), NOW + timedelta(hours=1))
     tried = (None, NOW - timedelta(seconds=10), NOW - timedelta(hours=1))
     marks = (False, True)
@@ -86,7 +86,7 @@ def read(row: Row[Any]) -> JobSnapshot:
     )
 
 
-def test_postgresql_plays_each_cell_as_python_does(database: Database, connection: Connection) -> None:
+def test_sql_and_python_apply_every_transition_alike(database: Database, connection: Connection) -> None:
     given = ((None, False), (NOW + timedelta(minutes=7), True))  # no column depends on both
     columns = [getattr(SyncJobRow, name) for name in ("record_id", "completed_at", "updated_at", *COLUMNS)]
     with database.transaction() as session:
@@ -108,7 +108,7 @@ def test_postgresql_plays_each_cell_as_python_does(database: Database, connectio
 
 
 def test_nothing_else_writes_the_columns_that_the_table_decides() -> None:
-    sources = list((ROOT / "models").rglob("*.py"))  # no other room may import SQLAlchemy
+    sources = list((ROOT / "models").rglob("*.py"))  # no other package may import SQLAlchemy
     elsewhere = {"versions", "receivers"}  # deliveries of events have a state of their own, in their own table
     others = [path for path in sources if path not in WRITERS and elsewhere.isdisjoint(path.parts)]
     assert len(others) > 40
@@ -136,12 +136,12 @@ def test_receivers_name_no_job_whose_state_they_could_write() -> None:
         "setattr(row, 'dependency_type', None)",
     ],
 )
-def test_every_way_to_write_them_is_detected(source: str) -> None:
+def test_every_way_to_write_these_columns_is_detected(source: str) -> None:
     assert len(list(writes(source))) == 1
 
 
-def test_the_architecture_page_shows_the_table_as_it_is() -> None:
-    assert transition_table.on_page() == transition_table.drawn()
+def test_the_architecture_page_shows_the_current_table() -> None:
+    assert transition_table.on_page() == transition_table.render()
 
 
 def writes(source: str) -> Iterator[str]:

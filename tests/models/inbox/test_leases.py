@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, literal_column, select, table
 
-from models.admin import job_actions
+from models import retention
+from models.admin import job_actions, job_details
 from models.admin.job_actions import ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
@@ -13,7 +14,7 @@ from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record
-from models.inbox import dependencies, due, leases, links, retention
+from models.inbox import dependencies, due, leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import Lease, LeaseLostError
 from models.inbox.links import Link
@@ -22,7 +23,7 @@ from models.schema.tables import SyncJobRow
 from tests.factories import NOW
 from tests.installation import eventually
 from tests.models import outages
-from tests.models.completed_jobs import ended
+from tests.models.completed_jobs import make_result
 
 MINUTE = timedelta(minutes=1)
 
@@ -48,12 +49,12 @@ def leased(database: Database, lane: Lane, *, limit: int = 10, now: datetime = N
 
 
 def complete(database: Database, lease: Lease, event: JobEvent = JobEvent.SYNCED, **values: Any) -> None:
-    results = [ended(each, event, **values) for each in lease.jobs]
+    results = [make_result(each, event, **values) for each in lease.jobs]
     leases.complete(database, lease, results, clock=lambda: NOW)
 
 
 def see(database: Database, lane: Lane, record_id: str) -> JobView:
-    found = job_actions.find(database, lane.connection_id, Record(lane.entity_type, record_id))
+    found = job_details.find_by_record(database, lane.connection_id, Record(lane.entity_type, record_id))
     assert found
     return found
 
@@ -82,7 +83,7 @@ def test_warnings_stay_on_a_job_until_an_attempt_gives_others(
     complete(database, leased(database, lane), event, warnings=warnings)
     job = see(database, lane, "1")
     assert job.warnings == left
-    assert [each.warnings for each in job_actions.attempts(database, job.id)] == [
+    assert [each.warnings for each in job_details.attempts(database, job.id)] == [
         ("The name was cut.",),
         warnings or (),
     ]
@@ -100,7 +101,7 @@ def test_a_lane_is_leased_to_one_worker_at_a_time(database: Database, lane: Lane
     assert take(database, lane) == []
 
 
-def test_other_lanes_continue_beside_it(database: Database, lane: Lane) -> None:
+def test_other_lanes_can_be_leased_at_the_same_time(database: Database, lane: Lane) -> None:
     other = Lane(lane.connection_id, EntityType.CUSTOMER)
     receive(database, lane, "1")
     receive(database, other, "1")
@@ -179,7 +180,7 @@ def test_a_worker_whose_last_response_was_lost_takes_back_no_crash_of_others(
     lease = leased(database, lane, now=NOW + 2 * MINUTE)
     complete(
         database, lease, JobEvent.UNTRIED, outcome=None, due_at=NOW
-    )  # and PostgreSQL goes away before it answers
+    )  # PostgreSQL goes down before it responds
     leases.take_back_crash(database, lease, now=NOW)
     (job,) = leased(database, lane, now=NOW + 2 * MINUTE).jobs
     assert job.worker_crashes == 2
@@ -258,14 +259,14 @@ def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) 
     lease = leased(database, lane)
     complete(database, lease, JobEvent.FAILED, due_at=NOW, error_code="unavailable", message="Down.")
     complete(database, leased(database, lane), message="Voucher 1.")
-    told = [(each.outcome, each.message) for each in job_actions.attempts(database, see(database, lane, "1").id)]
+    told = [(each.outcome, each.message) for each in job_details.attempts(database, see(database, lane, "1").id)]
     assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
 
 
-def test_a_job_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
+def test_an_untried_job_has_no_attempt(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     complete(database, leased(database, lane), JobEvent.UNTRIED, due_at=NOW)
-    assert job_actions.attempts(database, see(database, lane, "1").id) == []
+    assert job_details.attempts(database, see(database, lane, "1").id) == []
     assert take(database, lane) == ["1"]
 
 
@@ -281,7 +282,7 @@ def test_old_attempts_are_deleted_and_the_state_of_the_job_is_kept(database: Dat
     receive(database, lane, "1")
     complete(database, leased(database, lane))
     retention.delete_attempts(database, before=NOW + MINUTE)
-    assert job_actions.attempts(database, see(database, lane, "1").id) == []
+    assert job_details.attempts(database, see(database, lane, "1").id) == []
     assert see(database, lane, "1").outcome is Outcome.SYNCED
 
 
@@ -300,7 +301,7 @@ def test_leasing_an_empty_lane_does_not_keep_the_circuit_breaker_open(database: 
     assert take(database, lane) == ["1"]
 
 
-def test_a_batch_that_shows_nothing_ends_no_period_of_another_lane(database: Database, lane: Lane) -> None:
+def test_a_batch_that_proves_nothing_closes_no_breaker(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lease = leased(database, lane)
     outages.fail(database, lane.connection_id, retry_after=10 * MINUTE, now=NOW)
@@ -332,12 +333,14 @@ def test_a_batch_pauses_its_connection_unless_the_settings_were_saved_since(
     lease, connection = leased(database, lane), connections.get(lane.connection_id)
     if saved:
         connections.update(connection.id, {"client_id": "7"}, actor="kari", now=NOW + MINUTE)
-    refused = ended(lease.jobs[0], JobEvent.MISCONFIGURED, problem=outages.problem(AlertType.PAUSED))
+    refused = make_result(lease.jobs[0], JobEvent.MISCONFIGURED, problem=outages.problem(AlertType.PAUSED))
     leases.complete(database, lease, [refused], clock=lambda: NOW, seen=connection.updated_at)
     assert bool(connections.get(connection.id).paused_because) is not saved
 
 
-def test_the_end_of_an_outage_locks_a_batch_and_held_up_jobs_in_one_order(database: Database, lane: Lane) -> None:
+def test_the_end_of_an_outage_locks_its_batch_and_delayed_jobs_in_one_order(
+    database: Database, lane: Lane
+) -> None:
     """Another transaction locks both in that order, so neither deadlocks with the other."""
     receive(database, lane, "1")
     receive(database, lane, "2", now=NOW + 5 * MINUTE)

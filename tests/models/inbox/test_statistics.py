@@ -32,7 +32,7 @@ def now_of(
     return dashboard.last_periods(database, granularity, 2, scope=scope or Scope(), now=now)[-1]
 
 
-def test_attempts_are_counted_by_how_they_ended(database: Database, connection: Connection) -> None:
+def test_attempts_are_counted_by_outcome(database: Database, connection: Connection) -> None:
     for n, outcome in enumerate((Outcome.SYNCED, Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)):
         completed_job(database, connection.id, Record(EntityType.INVOICE, str(n)), outcome=outcome)
     completed_job(database, connection.id, Record(EntityType.CUSTOMER, "1"), event=JobEvent.REJECTED)
@@ -60,7 +60,7 @@ def test_the_time_from_event_to_outcome_counts_synced_records_only(
     assert (period.mean_seconds, period.max_seconds) == (90, 120)
 
 
-def test_waiting_for_another_record_is_no_failure_unless_it_is_in_vain(
+def test_waiting_for_a_record_is_no_failure_unless_that_has_ended(
     database: Database, connection: Connection
 ) -> None:
     for n, event in enumerate((JobEvent.DEPENDENCY_PENDING, JobEvent.DEPENDENCY_ENDED)):
@@ -71,7 +71,7 @@ def test_waiting_for_another_record_is_no_failure_unless_it_is_in_vain(
     assert now_of(database).failed == 1
 
 
-def test_jobs_given_back_untouched_are_not_counted(database: Database, connection: Connection) -> None:
+def test_untried_jobs_are_not_counted(database: Database, connection: Connection) -> None:
     completed_job(database, connection.id, event=JobEvent.UNTRIED)
     assert now_of(database) == PeriodStatistics(Granularity.HOUR.start_of(NOW))
 
@@ -97,7 +97,7 @@ def test_an_hour_without_attempts_is_reported_too(database: Database, connection
 @pytest.mark.parametrize(
     ("day", "hours"), [(datetime(2026, 3, 29, tzinfo=OSLO), 23), (datetime(2026, 10, 25, tzinfo=OSLO), 25)]
 )
-def test_a_day_is_one_of_oslo_also_when_the_clock_changes(
+def test_days_are_those_of_oslo_even_when_the_clock_changes(
     database: Database, connection: Connection, day: datetime, hours: int
 ) -> None:
     for at in (day, day.astimezone(UTC) + timedelta(hours=hours - 1)):
@@ -130,7 +130,7 @@ def test_the_time_that_a_person_takes_does_not_count(database: Database, connect
     lane = Lane(connection.id, EntityType.INVOICE)
     lease = leases.acquire(database, lane, limit=1, now=done, until=done + MINUTE)
     assert lease
-    assert lease.jobs[0].on_its_way_since == decided
+    assert lease.jobs[0].processable_since == decided
     synced = [AttemptResult(job_id=asked.id, event=JobEvent.SYNCED, outcome=Outcome.SYNCED)]
     leases.complete(database, lease, synced, clock=lambda: done)
     assert now_of(database, now=done).max_seconds == 60

@@ -97,17 +97,17 @@ def rule(check: Rule) -> Rule:
 
 def soon(before: JobSnapshot) -> datetime:
     """Return when a job may be tried at the earliest: at once, or when a call under way must have ended."""
-    at_work = before.outcome_unknown and before.attempted_at
-    return max(NOW, at_work + VERIFICATION_DELAY) if at_work else NOW
+    last_call = before.outcome_unknown and before.attempted_at
+    return max(NOW, last_call + VERIFICATION_DELAY) if last_call else NOW
 
 
 @rule
-def a_job_is_due_unless_it_is_at_a_worker_or_final(_: JobSnapshot, __: Occurrence, after: JobSnapshot) -> bool:
+def a_job_has_a_due_time_unless_it_is_running_or_final(_: JobSnapshot, __: Occurrence, after: JobSnapshot) -> bool:
     return after.state is DONE or (after.due_at is None) is (after.state in IDLE | {RUNNING})
 
 
 @rule
-def only_a_sync_or_a_person_settles_an_unknown_outcome(
+def only_a_sync_or_a_person_clears_an_unknown_outcome(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
     return (
@@ -116,14 +116,12 @@ def only_a_sync_or_a_person_settles_an_unknown_outcome(
 
 
 @rule
-def only_what_waits_names_a_dependency_that_it_waits_for(
-    _: JobSnapshot, __: Occurrence, after: JobSnapshot
-) -> bool:
+def a_waiting_job_has_a_dependency(_: JobSnapshot, __: Occurrence, after: JobSnapshot) -> bool:
     return after.state is not WAITING or after.dependency is not None
 
 
 @rule
-def an_event_leaves_alone_what_it_does_not_concern(
+def an_event_changes_only_jobs_in_the_states_that_it_concerns(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
     concerned = {
@@ -150,7 +148,7 @@ def an_event_leaves_alone_what_it_does_not_concern(
 
 
 @rule
-def news_of_a_record_is_looked_at_once_what_is_going_on_has_ended(
+def a_received_record_is_queued_again_unless_its_job_is_pending(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
     over = {JobEvent.RECEIVED: {DONE, NEEDS_ATTENTION}, JobEvent.NEEDED: {DONE}}
@@ -158,12 +156,14 @@ def news_of_a_record_is_looked_at_once_what_is_going_on_has_ended(
         return True
     unknown = before.outcome_unknown or what.outcome_unknown
     if before.state in over[what.event]:
-        return after == afresh(before, unknown=unknown)
+        return after == queued_afresh(before, unknown=unknown)
     return after == replace(before, outcome_unknown=unknown)
 
 
 @rule
-def people_start_again_what_no_worker_holds(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def a_person_can_restart_any_job_that_is_not_running(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     unknown = before.outcome_unknown or what.outcome_unknown
     if before.state is RUNNING or what.event not in {
         JobEvent.RETRIED,
@@ -182,21 +182,21 @@ def people_start_again_what_no_worker_holds(before: JobSnapshot, what: Occurrenc
         return before == after
     by_hand = what.event in {JobEvent.SENT_AGAIN, JobEvent.REOPENED}  # a person may have done it
     looked_for = what.event is JobEvent.RULED_OUT
-    fresh = afresh(before, unknown=(unknown or by_hand) and not looked_for)
+    fresh = queued_afresh(before, unknown=(unknown or by_hand) and not looked_for)
     return after == (replace(fresh, due_at=NOW) if looked_for else fresh)
 
 
 @rule
-def what_is_reopened_unsolved_waits_for_a_person(
-    before: JobSnapshot, what: Occurrence, after: JobSnapshot
-) -> bool:
+def a_job_reopened_unsolved_needs_attention(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event is not JobEvent.REOPENED_UNSOLVED or before.state is not DISMISSED:
         return True
     return after == replace(before, state=NEEDS_ATTENTION, due_at=None, outcome_unknown=True, alerted=True)
 
 
 @rule
-def what_is_asked_again_waits_for_a_person(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def a_job_whose_question_is_asked_again_needs_attention(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     if what.event is not JobEvent.ASKED_AGAIN or before.state in {RUNNING, DISMISSED}:
         return True
     return after == JobSnapshot(
@@ -209,14 +209,16 @@ def what_is_asked_again_waits_for_a_person(before: JobSnapshot, what: Occurrence
 
 
 @rule
-def a_dismissal_stands(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def a_job_stays_dismissed_until_a_person_reopens_it(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     if what.event is JobEvent.DISMISSED and before.state in {*AHEAD, NEEDS_ATTENTION}:
         return after == replace(before, state=DISMISSED, due_at=None, dependency=None, unfinished_since=None)
     return before.state is not DISMISSED or after.state is DISMISSED or what.event in FROM_PEOPLE
 
 
 @rule
-def a_lease_takes_a_job_and_ends_with_its_worker(
+def a_job_runs_from_its_lease_to_the_end_of_the_lease(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
     if what.event is JobEvent.LEASED and before.state in {*AHEAD, DONE}:
@@ -241,14 +243,14 @@ def a_worker_that_returns_takes_back_one_crash(before: JobSnapshot, what: Occurr
 
 
 @rule
-def what_was_not_tried_stands_as_before(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def a_job_that_was_not_tried_keeps_everything(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event is not JobEvent.UNTRIED or before.state is not RUNNING:
         return True
     return after == replace(before, state=QUEUED, due_at=PROPOSED)
 
 
 @rule
-def attempts_end_as_they_are_named(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def an_attempt_ends_in_the_state_of_its_event(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event not in ATTEMPTED or before.state is not RUNNING:
         return True
     counted = what.event in {JobEvent.FAILED, JobEvent.EXHAUSTED, JobEvent.REJECTED}
@@ -281,7 +283,7 @@ def attempts_end_as_they_are_named(before: JobSnapshot, what: Occurrence, after:
 
 
 @rule
-def a_dependency_that_ends_moves_what_waits_for_it(
+def the_end_of_a_dependency_queues_the_jobs_that_wait_for_it(
     before: JobSnapshot, what: Occurrence, after: JobSnapshot
 ) -> bool:
     moved = replace(before, state=QUEUED, due_at=NOW)
@@ -294,9 +296,7 @@ def a_dependency_that_ends_moves_what_waits_for_it(
 
 
 @rule
-def an_outage_that_ended_and_a_backup_hold_nothing_up(
-    before: JobSnapshot, what: Occurrence, after: JobSnapshot
-) -> bool:
+def a_recovery_or_restore_delays_no_job(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
     if what.event is JobEvent.RECOVERED and before.state in {QUEUED, RETRYING}:
         assert before.due_at
         earliest = soon(before)
@@ -307,7 +307,9 @@ def an_outage_that_ended_and_a_backup_hold_nothing_up(
 
 
 @rule
-def trouble_is_told_once_and_its_end_after_it(before: JobSnapshot, what: Occurrence, after: JobSnapshot) -> bool:
+def an_alert_is_sent_once_and_its_end_only_after_it(
+    before: JobSnapshot, what: Occurrence, after: JobSnapshot
+) -> bool:
     told = alert_due(before, what.event)
     if after.state is NEEDS_ATTENTION and before.state is not NEEDS_ATTENTION:
         return after.alerted and told is (AlertDue.NOTHING if before.alerted else AlertDue.TROUBLE)
@@ -328,7 +330,7 @@ def a_job_is_unfinished_since_it_last_became_pending(
     return after.unfinished_since == (since if after.state in PENDING else None)
 
 
-def afresh(before: JobSnapshot, *, unknown: bool) -> JobSnapshot:
+def queued_afresh(before: JobSnapshot, *, unknown: bool) -> JobSnapshot:
     return JobSnapshot(
         unfinished_since=before.unfinished_since if before.state in PENDING else NOW,
         state=QUEUED,
@@ -339,8 +341,8 @@ def afresh(before: JobSnapshot, *, unknown: bool) -> JobSnapshot:
     )
 
 
-def first_breach() -> str:
-    """Return the first step in the walk that breaks a rule, "" for none."""
+def find_broken_rule() -> str:
+    """Return the first step in the walk that breaks a rule, "" if none does."""
     for before, what, after in edges():
         for check in RULES:
             if not check(before, what, after):
@@ -348,8 +350,8 @@ def first_breach() -> str:
     return ""
 
 
-def dead_end() -> JobSnapshot | None:
-    """Return a snapshot that no worker can leave and in which a person has nothing to do; "" for none."""
+def find_dead_end() -> JobSnapshot | None:
+    """Return a snapshot that no worker can leave and in which a person has nothing to do; None if there is none."""
     for before in walk():
         step = apply(before, Occurrence(event=JobEvent.LEASED, now=NOW)) if before.due_at else before
         stuck = before.state not in IDLE | {DONE} and (not step or step.state is not RUNNING)
@@ -358,15 +360,15 @@ def dead_end() -> JobSnapshot | None:
     return None
 
 
-def test_every_step_of_every_job_keeps_every_rule() -> None:
-    assert first_breach() == ""
+def test_every_transition_obeys_every_rule() -> None:
+    assert find_broken_rule() == ""
 
 
-def test_every_job_can_still_end() -> None:
-    assert dead_end() is None
+def test_no_job_gets_stuck() -> None:
+    assert find_dead_end() is None
 
 
-def test_the_walk_reaches_every_state_with_every_mark() -> None:
+def test_the_walk_reaches_every_state_with_and_without_alert_and_unknown_outcome() -> None:
     met = {(each.state, each.outcome_unknown, each.alerted) for each in walk()}
     told = {NEEDS_ATTENTION: {True}, DONE: {False}}
     assert met == {

@@ -16,5 +16,5 @@ def test_the_last_webhook_of_each_entity_type_is_known_to_the_minute(
     assert webhook_intake.latest_activity(database, connection.id) == {
         EntityType.INVOICE: NOW + timedelta(seconds=90)
     }
-    connections.new_token(connection.id, actor="kari", now=NOW)
+    connections.regenerate_token(connection.id, actor="kari", now=NOW)
     assert webhook_intake.latest_activity(database, connection.id) == {}

@@ -12,33 +12,33 @@ PAGE = Path(__file__).parents[3] / "docs" / "architecture.md"
 BETWEEN = re.compile(r"(?s)(<!-- transitions -->\n).*?(<!-- /transitions -->)")
 
 
-def drawn() -> str:
+def render() -> str:
     """Return a line for each event and each group of states with the same effect."""
     head = "| Event | State | becomes |\n|---|---|---|"
-    return "\n".join([head, *lines()]) + "\n"
+    return "\n".join([head, *_rows()]) + "\n"
 
 
-def lines() -> Iterator[str]:
+def _rows() -> Iterator[str]:
     for event, cells in TABLE.items():
         groups: dict[Transition, list[str]] = {}
         if event in NEW_JOB:
             groups[NEW_JOB[event]] = ["no job"]
         for state, cell in cells.items():
-            groups.setdefault(cell, []).append(words(state))
+            groups.setdefault(cell, []).append(_words(state))
         for place, (cell, states) in enumerate(groups.items()):
-            yield f"| {'' if place else words(event)} | {', '.join(states)} | {becomes(cell)} |"
+            yield f"| {'' if place else _words(event)} | {', '.join(states)} | {_effect(cell)} |"
 
 
-def becomes(cell: Transition) -> str:
-    effects = [f"**{words(cell.state)}**" if cell.state else "as it is"]
+def _effect(cell: Transition) -> str:
+    effects = [f"**{_words(cell.state)}**" if cell.state else "as it is"]
     for field in fields(Transition):
         effect = getattr(cell, field.name)
         if field.name != "state" and effect not in (field.default, None):
-            effects.append(f"{field.name} {words(effect.name)}")
+            effects.append(f"{field.name} {_words(effect.name)}")
     return "; ".join(effects)
 
 
-def words(name: JobState | str) -> str:
+def _words(name: JobState | str) -> str:
     return str(name).lower().replace("_", " ")
 
 
@@ -49,4 +49,4 @@ def on_page() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(BETWEEN.sub(lambda found: f"{found[1]}{drawn()}{found[2]}", PAGE.read_text()))
+    PAGE.write_text(BETWEEN.sub(lambda found: f"{found[1]}{render()}{found[2]}", PAGE.read_text()))

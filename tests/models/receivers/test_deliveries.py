@@ -3,12 +3,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from models import retention
 from models.admin import audit_log, metrics_snapshot
 from models.connections import alert_outbox
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Role, Scope
-from models.inbox import retention
 from models.receivers import deliveries, outbox
 from models.receivers.deliveries import (
     DISABLED_AFTER,
@@ -30,7 +30,7 @@ from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow
 from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import NOW, settings
-from tests.models.event_log import URL, added, events
+from tests.models.event_log import URL, add_receiver, events
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 TAKEN, BROKEN = DeliveryAttempt(http_status=204), DeliveryAttempt(http_status=500, response="Oh no")
@@ -38,13 +38,13 @@ TAKEN, BROKEN = DeliveryAttempt(http_status=204), DeliveryAttempt(http_status=50
 
 @pytest.fixture
 def receiver(receivers: Receivers) -> Receiver:
-    return added(receivers)
+    return add_receiver(receivers)
 
 
-def attempted(
+def attempt_first(
     database: Database, receiver: Receiver, attempt: DeliveryAttempt, *, now: datetime, jitter: float = 0
 ) -> DisabledBecause | None:
-    """End an attempt at the first due event like this."""
+    """Complete the first due delivery with this attempt."""
     lease = deliveries.acquire(database, receiver.id, now=now, until=now + MINUTE)
     assert lease
     (first, *_) = deliveries.due(database, lease, now=now, limit=10)
@@ -57,7 +57,7 @@ def log(database: Database, receiver: Receiver) -> list[DeliveryView]:
     return list(deliveries.log_page(database, receiver.id, key=None).lines)
 
 
-def is_due(database: Database, *, now: datetime) -> list[int]:
+def due_receivers(database: Database, *, now: datetime) -> list[int]:
     return list(deliveries.due_receivers(database, now=now))
 
 
@@ -67,7 +67,7 @@ def test_a_failed_delivery_is_retried_after_the_specified_waits_then_given_up(
     receivers.test(receiver.id, now=NOW)
     now, waits = NOW, []
     for _ in RETRY_DELAYS:
-        attempted(database, receiver, BROKEN, now=now)
+        attempt_first(database, receiver, BROKEN, now=now)
         (line,) = log(database, receiver)
         assert line.due_at
         waits.append(line.due_at - now)
@@ -76,7 +76,7 @@ def test_a_failed_delivery_is_retried_after_the_specified_waits_then_given_up(
             break
     assert waits == list(RETRY_DELAYS)
     assert sum(RETRY_DELAYS, timedelta()) > DISABLED_AFTER
-    assert attempted(database, receiver, BROKEN, now=now) is DisabledBecause.FAILING
+    assert attempt_first(database, receiver, BROKEN, now=now) is DisabledBecause.FAILING
     (line,) = log(database, receiver)
     assert (line.state, line.due_at, line.attempts) == (DeliveryState.FAILED, None, len(RETRY_DELAYS) + 1)
 
@@ -85,7 +85,7 @@ def test_a_wait_is_up_to_a_fifth_longer_at_random(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     receivers.test(receiver.id, now=NOW)
-    attempted(database, receiver, BROKEN, now=NOW, jitter=1)
+    attempt_first(database, receiver, BROKEN, now=NOW, jitter=1)
     assert [line.due_at for line in log(database, receiver)] == [NOW + 6 * SECOND]
 
 
@@ -98,9 +98,9 @@ def test_a_response_may_ask_for_a_wait_of_an_hour_at_most(
 ) -> None:
     for _ in range(2):
         receivers.test(receiver.id, now=NOW)
-    attempted(database, receiver, DeliveryAttempt(http_status=429, retry_after=asked_for), now=NOW)
-    assert is_due(database, now=NOW + wait - SECOND) == []  # the other one waits too
-    assert is_due(database, now=NOW + wait) == [receiver.id]
+    attempt_first(database, receiver, DeliveryAttempt(http_status=429, retry_after=asked_for), now=NOW)
+    assert due_receivers(database, now=NOW + wait - SECOND) == []  # the other one waits too
+    assert due_receivers(database, now=NOW + wait) == [receiver.id]
 
 
 def test_a_receiver_that_is_down_is_tried_at_growing_intervals(
@@ -110,8 +110,8 @@ def test_a_receiver_that_is_down_is_tried_at_growing_intervals(
         receivers.test(receiver.id, now=NOW)
     now, pauses = NOW, []
     for _ in range(6):
-        attempted(database, receiver, BROKEN, now=now)
-        pause = next(each for each in range(1, 400) if is_due(database, now=now + each * SECOND))
+        attempt_first(database, receiver, BROKEN, now=now)
+        pause = next(each for each in range(1, 400) if due_receivers(database, now=now + each * SECOND))
         pauses.append(pause)
         now += pause * SECOND
     assert pauses == [5, 15, 45, 135, 300, 300]
@@ -123,9 +123,9 @@ def test_when_a_receiver_is_back_all_pending_deliveries_are_due(
     now = NOW
     for _ in range(4):
         receivers.test(receiver.id, now=now)
-        attempted(database, receiver, BROKEN, now=now)
+        attempt_first(database, receiver, BROKEN, now=now)
         now += 10 * MINUTE
-    attempted(database, receiver, TAKEN, now=now)
+    attempt_first(database, receiver, TAKEN, now=now)
     waiting = [line.due_at for line in log(database, receiver) if line.state is DeliveryState.PENDING]
     assert len(waiting) == 3
     assert [at for at in waiting if at is None or at > now] == []
@@ -136,16 +136,16 @@ def test_an_event_that_is_always_refused_keeps_its_own_waits(
 ) -> None:
     for number in range(3):
         receivers.test(receiver.id, now=NOW + number * SECOND)
-    attempted(database, receiver, BROKEN, now=NOW + 10 * SECOND)
-    attempted(database, receiver, TAKEN, now=NOW + 15 * SECOND)
+    attempt_first(database, receiver, BROKEN, now=NOW + 10 * SECOND)
+    attempt_first(database, receiver, TAKEN, now=NOW + 15 * SECOND)
     refused = next(
         line for line in log(database, receiver) if line.attempts and line.state is DeliveryState.PENDING
     )
     assert refused.due_at == NOW + 15 * SECOND
-    attempted(database, receiver, TAKEN, now=NOW + 16 * SECOND)
-    attempted(database, receiver, BROKEN, now=NOW + 17 * SECOND)
+    attempt_first(database, receiver, TAKEN, now=NOW + 16 * SECOND)
+    attempt_first(database, receiver, BROKEN, now=NOW + 17 * SECOND)
     receivers.test(receiver.id, now=NOW + MINUTE)
-    attempted(database, receiver, TAKEN, now=NOW + MINUTE)
+    attempt_first(database, receiver, TAKEN, now=NOW + MINUTE)
     lines = [line for line in log(database, receiver) if line.state is DeliveryState.PENDING]
     assert [line.due_at for line in lines] == [NOW + 17 * SECOND + RETRY_DELAYS[1]]
 
@@ -157,8 +157,8 @@ def test_a_receiver_has_one_worker_until_its_lease_expires(
     vanished = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
     assert vanished
     assert deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE) is None
-    assert is_due(database, now=NOW) == []
-    assert is_due(database, now=NOW + MINUTE) == [receiver.id]
+    assert due_receivers(database, now=NOW) == []
+    assert due_receivers(database, now=NOW + MINUTE) == [receiver.id]
     assert deliveries.acquire(database, receiver.id, now=NOW + MINUTE, until=NOW + HOUR)
     assert deliveries.due(database, vanished, now=NOW + MINUTE, limit=10) == []
 
@@ -166,12 +166,12 @@ def test_a_receiver_has_one_worker_until_its_lease_expires(
 def test_a_dead_receiver_does_not_delay_another(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
-    other = added(receivers)
+    other = add_receiver(receivers)
     for each in (receiver, other):
         receivers.test(each.id, now=NOW)
-    assert deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)  # and it hangs
-    assert is_due(database, now=NOW) == [other.id]
-    attempted(database, other, TAKEN, now=NOW)
+    assert deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)  # this worker hangs
+    assert due_receivers(database, now=NOW) == [other.id]
+    attempt_first(database, other, TAKEN, now=NOW)
 
 
 @pytest.mark.parametrize(("role", "mailed"), [(Role.ADMINISTRATOR, True), (Role.OPERATOR, False)])
@@ -182,7 +182,7 @@ def test_a_receiver_that_is_gone_is_disabled_at_once_logged_and_mailed(
     users.add(database, email, Rights(role, Scope()), password=None, actor="test", now=NOW)
     for _ in range(2):
         receivers.test(receiver.id, now=NOW)
-    assert attempted(database, receiver, DeliveryAttempt(http_status=410), now=NOW) is DisabledBecause.GONE
+    assert attempt_first(database, receiver, DeliveryAttempt(http_status=410), now=NOW) is DisabledBecause.GONE
     assert receivers.get(receiver.id).disabled_because is DisabledBecause.GONE
     assert [line.state for line in log(database, receiver)] == [DeliveryState.FAILED] * 2
     audited = [(each.actor, each.action) for each in audit_log.page(database, Scope(), users=True).lines]
@@ -195,16 +195,16 @@ def test_a_receiver_that_fails_for_five_days_is_disabled_and_a_success_resets_th
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
     receivers.test(receiver.id, now=NOW)
-    attempted(database, receiver, BROKEN, now=NOW)
-    assert attempted(database, receiver, BROKEN, now=NOW + DISABLED_AFTER - SECOND) is None
-    attempted(database, receiver, TAKEN, now=NOW + DISABLED_AFTER + HOUR)
+    attempt_first(database, receiver, BROKEN, now=NOW)
+    assert attempt_first(database, receiver, BROKEN, now=NOW + DISABLED_AFTER - SECOND) is None
+    attempt_first(database, receiver, TAKEN, now=NOW + DISABLED_AFTER + HOUR)
     begin = NOW + 2 * DISABLED_AFTER
     for day in range(5):
         receivers.test(receiver.id, now=begin)
         now = begin + timedelta(days=day)
-        assert attempted(database, receiver, DeliveryAttempt(problem=DeliveryProblem.TIMEOUT), now=now) is None
-    assert attempted(database, receiver, BROKEN, now=begin + DISABLED_AFTER) is DisabledBecause.FAILING
-    assert is_due(database, now=begin + 2 * DISABLED_AFTER) == []
+        assert attempt_first(database, receiver, DeliveryAttempt(problem=DeliveryProblem.TIMEOUT), now=now) is None
+    assert attempt_first(database, receiver, BROKEN, now=begin + DISABLED_AFTER) is DisabledBecause.FAILING
+    assert due_receivers(database, now=begin + 2 * DISABLED_AFTER) == []
 
 
 def test_given_up_deliveries_are_replayed_with_the_same_id_once_enabled(
@@ -225,9 +225,9 @@ def test_given_up_deliveries_are_replayed_with_the_same_id_once_enabled(
 def test_one_delivery_is_replayed_even_if_accepted_but_not_another_receivers(
     database: Database, receivers: Receivers, receiver: Receiver
 ) -> None:
-    other = added(receivers)
+    other = add_receiver(receivers)
     receivers.test(receiver.id, now=NOW)
-    attempted(database, receiver, TAKEN, now=NOW)
+    attempt_first(database, receiver, TAKEN, now=NOW)
     (line,) = log(database, receiver)
     assert deliveries.replay(database, other.id, delivery_id=line.id, now=NOW) == 0
     assert deliveries.replay(database, receiver.id, delivery_id=line.id, now=NOW) == 1
@@ -237,10 +237,10 @@ def test_one_delivery_is_replayed_even_if_accepted_but_not_another_receivers(
 
 def test_the_log_shows_the_last_attempt(database: Database, receivers: Receivers, receiver: Receiver) -> None:
     receivers.test(receiver.id, now=NOW)
-    attempted(database, receiver, BROKEN, now=NOW)
+    attempt_first(database, receiver, BROKEN, now=NOW)
     (line,) = log(database, receiver)
     assert (line.http_status, line.answer, line.problem, line.attempts) == (500, "Oh no", None, 1)
-    attempted(database, receiver, DeliveryAttempt(problem=DeliveryProblem.PRIVATE_ADDRESS), now=NOW + HOUR)
+    attempt_first(database, receiver, DeliveryAttempt(problem=DeliveryProblem.PRIVATE_ADDRESS), now=NOW + HOUR)
     (line,) = log(database, receiver)
     assert (line.http_status, line.answer, line.problem) == (None, "", DeliveryProblem.PRIVATE_ADDRESS)
 
@@ -258,7 +258,7 @@ def test_events_are_deleted_with_their_deliveries_after_their_days(
 def test_removing_a_receiver_removes_its_deliveries(
     database: Database, receivers: Receivers, receiver: Receiver, connection: Connection
 ) -> None:
-    kept = added(receivers, url=f"{URL}/{connection.id}", connections=[connection.id])
+    kept = add_receiver(receivers, url=f"{URL}/{connection.id}", connections=[connection.id])
     for each in (receiver, kept):
         receivers.test(each.id, now=NOW)
     receivers.remove(receiver.id, actor="test", now=NOW)
@@ -272,7 +272,7 @@ def other(connections: Connections) -> Connection:
     return connection
 
 
-def happens(database: Database, connection: Connection, type_: EventType = EventType.JOB_DONE) -> None:
+def record_event(database: Database, connection: Connection, type_: EventType = EventType.JOB_DONE) -> None:
     with database.transaction() as session:
         outbox.record(session, connection.id, [OutgoingEvent(type_)], now=NOW)
 
@@ -283,7 +283,7 @@ def narrow(receivers: Receivers, receiver: Receiver, connection: Connection) -> 
     receivers.update(receiver.id, f"{URL}/2", only, where, actor="test", now=NOW)
 
 
-def due_at(database: Database, receiver: Receiver) -> list[tuple[int | None, EventType]]:
+def due_events(database: Database, receiver: Receiver) -> list[tuple[int | None, EventType]]:
     lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
     assert lease
     due = deliveries.due(database, lease, now=NOW, limit=10)
@@ -295,8 +295,8 @@ def test_a_changed_receiver_gets_only_pending_events_that_it_still_wants(
     database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
 ) -> None:
     for type_ in (EventType.JOB_DONE, EventType.CONNECTION_DOWN):
-        happens(database, connection, type_)
-        happens(database, other, type_)
+        record_event(database, connection, type_)
+        record_event(database, other, type_)
     receivers.test(receiver.id, now=NOW)
     narrow(receivers, receiver, connection)
     shown = [
@@ -310,16 +310,16 @@ def test_a_changed_receiver_gets_only_pending_events_that_it_still_wants(
         ("connection.down", other.id, *given_up),
         ("receiver.test", None, DeliveryState.PENDING, None),
     ]
-    assert due_at(database, receiver) == [(connection.id, "job.done"), (None, "receiver.test")]
+    assert due_events(database, receiver) == [(connection.id, "job.done"), (None, "receiver.test")]
 
 
 def test_events_a_receiver_no_longer_wanted_are_replayed_once_it_wants_them(
     database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
 ) -> None:
     for each in (connection, other):
-        happens(database, each)
-        attempted(database, receiver, TAKEN, now=NOW)
-    happens(database, other)
+        record_event(database, each)
+        attempt_first(database, receiver, TAKEN, now=NOW)
+    record_event(database, other)
     narrow(receivers, receiver, connection)
     (waits, *_), taken = log(database, receiver), DeliveryState.DELIVERED
     delivered = {line.connection_id: line for line in log(database, receiver) if line.state is taken}
@@ -341,14 +341,14 @@ def test_an_event_that_was_written_while_a_receiver_was_changed_is_not_sent_eith
     lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
     assert lease
     assert deliveries.due(database, lease, now=NOW, limit=10) == []
-    assert is_due(database, now=NOW + HOUR) == []
+    assert due_receivers(database, now=NOW + HOUR) == []
     assert [line.problem for line in log(database, receiver)] == [DeliveryProblem.NOT_WANTED]
 
 
-def test_a_turn_ends_if_the_receiver_is_changed_meanwhile(
+def test_sending_stops_if_the_receiver_is_changed_meanwhile(
     database: Database, receivers: Receivers, receiver: Receiver, connection: Connection
 ) -> None:
-    happens(database, connection)
+    record_event(database, connection)
     lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
     assert lease
     receivers.update(receiver.id, f"{URL}/2", EVENT_TYPES, Scope(), actor="test", now=NOW)
@@ -361,7 +361,7 @@ def test_pending_deliveries_of_a_disabled_receiver_do_not_count_as_late(
     receivers.test(receiver.id, now=NOW)
     snapshot = metrics_snapshot.read(database, now=NOW + HOUR)
     assert (snapshot.deliveries, snapshot.deliveries_seconds) == (1, 3600)
-    # As where an event is committed just after the receiver was disabled.
+    # As if an event was committed just after the receiver was disabled.
     database.execute(update(EventReceiverRow).values(disabled_at=NOW))
     snapshot = metrics_snapshot.read(database, now=NOW + HOUR)
     assert (snapshot.deliveries, snapshot.deliveries_seconds) == (0, 0)

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from i18n.messages import msg
-from models.admin import bulk_actions, erasure, job_actions
-from models.admin.bulk_actions import JobActionName
+from models.admin import erasure, job_actions
+from models.admin.job_actions import JobActionName
 from models.admin.job_filter import JobFilter
 from models.admin.operations import Operations, OperationType
 from models.connections.alert_outbox import AlertType
@@ -22,8 +22,8 @@ from models.receivers.outbox import EventType, OutgoingEvent
 from models.receivers.repository import Receivers
 from tests.factories import NOW, settings
 from tests.models import outages
-from tests.models.completed_jobs import HOUR, INVOICE, completed_job, ended
-from tests.models.event_log import added, events, told, types
+from tests.models.completed_jobs import HOUR, INVOICE, completed_job, make_result
+from tests.models.event_log import add_receiver, event_types, events, events_of
 
 DONE, NEEDS, RECOVERED = "job.done", "job.needs_attention", "job.recovered"
 ATTEMPTED = {JobEvent.SYNCED, JobEvent.SKIPPED, JobEvent.REJECTED, JobEvent.EXHAUSTED, JobEvent.DEPENDENCY_ENDED}
@@ -51,7 +51,7 @@ def test_an_attempt_causes_an_event_if_the_job_is_done_or_needs_attention(
     outcome: str,
     expected: list[str],
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     job = completed_job(database, connection.id, event=event, error_code="account")
     data = {
         "job_id": job.id,
@@ -73,7 +73,7 @@ def test_every_transition_that_ends_a_job_causes_an_event() -> None:
 def test_a_job_that_needed_attention_is_done_and_recovered(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     completed_job(database, connection.id, event=JobEvent.REJECTED)
     completed_job(database, connection.id, at=NOW + HOUR)
     assert [(type_, data["revision"]) for type_, data in events(database)] == [
@@ -86,26 +86,26 @@ def test_a_job_that_needed_attention_is_done_and_recovered(
 def test_the_revision_is_that_of_the_attempt_even_if_the_record_changed_since(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     enqueue(database, connection.id, [INVOICE], now=NOW)
     lane = Lane(connection.id, EntityType.INVOICE)
     lease = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + HOUR)
     assert lease
     enqueue(database, connection.id, [INVOICE], now=NOW)
-    leases.complete(database, lease, [ended(lease.jobs[0])], clock=lambda: NOW)
+    leases.complete(database, lease, [make_result(lease.jobs[0])], clock=lambda: NOW)
     assert [(type_, data["revision"]) for type_, data in events(database)] == [(DONE, 1)]
 
 
 def test_a_recheck_with_the_same_result_causes_no_second_event(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     waits: dict[str, Any] = {"event": JobEvent.SKIPPED, "due_at": NOW + HOUR, "error_code": "not_approved"}
     for hours in range(3):
         completed_job(database, connection.id, at=NOW + hours * HOUR, **waits)
-    assert types(database) == [DONE]
+    assert event_types(database) == [DONE]
     completed_job(database, connection.id, at=NOW + 3 * HOUR)
-    assert types(database) == [DONE, DONE]
+    assert event_types(database) == [DONE, DONE]
 
 
 @pytest.mark.parametrize(("action", "resolved"), [(JobActionName.DISMISS, False), (JobActionName.RESOLVE, True)])
@@ -113,12 +113,12 @@ def test_the_event_of_a_dismissed_job_says_whether_it_was_resolved(
     database: Database, connection: Connection, receivers: Receivers, action: JobActionName, *, resolved: bool
 ) -> None:
     job = completed_job(database, connection.id, event=JobEvent.REJECTED, error_code="account")
-    added(receivers)
-    bulk_actions.act(database, action, JobFilter(), actor="kari", now=NOW)
+    add_receiver(receivers)
+    job_actions.perform(database, action, JobFilter(), actor="kari", now=NOW)
     ((type_, data),) = events(database)
     assert (type_, data["job_id"], data["resolved"]) == ("job.dismissed", job.id, resolved)
-    bulk_actions.act(database, action, JobFilter(), actor="kari", now=NOW)
-    assert types(database) == ["job.dismissed"]
+    job_actions.perform(database, action, JobFilter(), actor="kari", now=NOW)
+    assert event_types(database) == ["job.dismissed"]
 
 
 def test_jobs_that_are_reopened_together_cause_an_event_each(
@@ -133,24 +133,24 @@ def test_jobs_that_are_reopened_together_cause_an_event_each(
         for number in ("1", "2")
     ]
     job_actions.dismiss(database, JobFilter(), because="Never.", actor="kari", now=NOW)
-    ours, all_ = added(receivers, connections=[connection.id]), added(receivers)
+    ours, all_ = add_receiver(receivers, connections=[connection.id]), add_receiver(receivers)
     assert job_actions.reopen(database, JobFilter(), actor="kari", now=NOW).count == 4
-    assert told(database, ours) == [NEEDS] * 2
-    assert told(database, all_) == [NEEDS] * 4
+    assert events_of(database, ours) == [NEEDS] * 2
+    assert events_of(database, all_) == [NEEDS] * 4
     assert {data["job_id"] for _, data in events(database)} == {job.id for job in jobs}
 
 
 def test_a_rolled_back_change_causes_no_event(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     enqueue(database, connection.id, [INVOICE], now=NOW)
     lane = Lane(connection.id, EntityType.INVOICE)
     lost = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + HOUR)
     assert lost
     assert leases.acquire(database, lane, limit=1, now=NOW + 2 * HOUR, until=NOW + 3 * HOUR)
     with pytest.raises(LeaseLostError):
-        leases.complete(database, lost, [ended(lost.jobs[0])], clock=lambda: NOW)
+        leases.complete(database, lost, [make_result(lost.jobs[0])], clock=lambda: NOW)
     assert events(database) == []
 
 
@@ -158,20 +158,20 @@ def test_a_receiver_gets_the_events_that_it_has_chosen(
     database: Database, connection: Connection, connections: Connections, receivers: Receivers
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord"), actor="test", now=NOW)
-    everything, ended_only = added(receivers), added(receivers, types=[EventType.JOB_DONE])
-    theirs, off = added(receivers, connections=[other.id]), added(receivers)
+    everything, ended_only = add_receiver(receivers), add_receiver(receivers, types=[EventType.JOB_DONE])
+    theirs, off = add_receiver(receivers, connections=[other.id]), add_receiver(receivers)
     receivers.disable(off.id, actor="test", now=NOW)
     completed_job(database, connection.id, event=JobEvent.REJECTED)
     completed_job(database, connection.id, at=NOW + HOUR)
-    assert told(database, everything) == [DONE, NEEDS, RECOVERED]
-    assert told(database, ended_only) == [DONE]
-    assert told(database, theirs) == told(database, off) == []
+    assert events_of(database, everything) == [DONE, NEEDS, RECOVERED]
+    assert events_of(database, ended_only) == [DONE]
+    assert events_of(database, theirs) == events_of(database, off) == []
 
 
 def test_events_that_no_receiver_wants_are_not_written(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
-    added(receivers, types=[EventType.CONNECTION_DOWN])
+    add_receiver(receivers, types=[EventType.CONNECTION_DOWN])
     completed_job(database, connection.id)
     assert events(database) == []
 
@@ -179,17 +179,17 @@ def test_events_that_no_receiver_wants_are_not_written(
 def test_a_pause_by_a_person_and_its_end_cause_events(
     database: Database, connection: Connection, connections: Connections, receivers: Receivers
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     connections.pause(connection.id, msg("Year end at Kari's."), actor="kari@example.com", now=NOW)
     assert events(database) == [("connection.paused", {"by": "person", "error_code": None})]
     connections.resume(connection.id, actor="kari@example.com", now=NOW)
-    assert types(database) == ["connection.paused", "connection.recovered"]
+    assert event_types(database) == ["connection.paused", "connection.recovered"]
 
 
 def test_a_connection_that_starts_has_not_recovered(
     database: Database, connections: Connections, receivers: Receivers
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     new, _ = connections.add("Ny AS", settings(), actor="test", now=NOW, started=False)
     connections.resume(new.id, actor="test", now=NOW)
     assert events(database) == []
@@ -198,33 +198,31 @@ def test_a_connection_that_starts_has_not_recovered(
 def test_a_pause_by_the_integration_is_over_when_a_record_is_synced(
     database: Database, connection: Connection, connections: Connections, receivers: Receivers
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     circuit_breaker.pause(database, connection.id, outages.problem(AlertType.PAUSED), now=NOW)
     assert events(database) == [("connection.paused", {"by": "integration", "error_code": None})]
     connections.update(connection.id, {"username": "other@example.com"}, actor="test", now=NOW)
-    assert types(database) == ["connection.paused"]
+    assert event_types(database) == ["connection.paused"]
     outages.recover(database, connection.id, now=NOW)
-    assert types(database) == ["connection.paused", "connection.recovered"]
+    assert event_types(database) == ["connection.paused", "connection.recovered"]
 
 
 def test_an_outage_and_its_end_cause_events_when_they_are_alerted(
     database: Database, connection: Connection, receivers: Receivers
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     outages.fail(database, connection.id, retry_after=timedelta(), now=NOW)
     outages.recover(database, connection.id, now=NOW)
-    assert events(database) == []  # so short an outage is not alerted
+    assert events(database) == []  # an outage this short is not alerted
     for minutes in (0, 1, 2, 3, 4):
         outages.fail(database, connection.id, retry_after=timedelta(), now=NOW + minutes * OUTAGE_ALERT_AFTER)
     assert events(database) == [("connection.down", {"since": NOW.isoformat(), "error_code": None})]
     outages.recover(database, connection.id, now=NOW + HOUR)
-    assert types(database) == ["connection.down", "connection.recovered"]
+    assert event_types(database) == ["connection.down", "connection.recovered"]
 
 
-def test_requests_that_are_used_up_are_no_outage(
-    database: Database, connection: Connection, receivers: Receivers
-) -> None:
-    added(receivers)
+def test_a_rate_limit_is_no_outage(database: Database, connection: Connection, receivers: Receivers) -> None:
+    add_receiver(receivers)
     for minutes in (0, 10, 20):
         outages.fail(
             database,
@@ -240,7 +238,7 @@ def test_requests_that_are_used_up_are_no_outage(
 def test_a_completed_operation_causes_one_event(
     database: Database, connection: Connection, receivers: Receivers, vault: Vault
 ) -> None:
-    added(receivers)
+    add_receiver(receivers)
     operations = Operations(database, vault)
     asked = operations.request(OperationType.RECONCILIATION, connection.id, actor="test", now=NOW)
     for _ in range(2):
@@ -253,10 +251,10 @@ def test_erasing_a_connection_removes_its_events(
     database: Database, connection: Connection, connections: Connections, receivers: Receivers
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(moment_company="fjord"), actor="test", now=NOW)
-    receiver = added(receivers, connections=[connection.id, other.id])
+    receiver = add_receiver(receivers, connections=[connection.id, other.id])
     for each in (connection, other):
         completed_job(database, each.id, outcome=Outcome.SYNCED)
     connections.pause(connection.id, msg("The connection is being erased."), actor="test", now=NOW)
     erasure.erase_connection(database, connection.id, actor="test", now=NOW)
-    assert types(database) == told(database, receiver) == [DONE]
+    assert event_types(database) == events_of(database, receiver) == [DONE]
     assert receivers.get(receiver.id).scope == Scope(frozenset({other.id}))

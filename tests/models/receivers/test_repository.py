@@ -9,12 +9,12 @@ from models.connections.repository import Connection
 from models.connections.vault import Vault
 from models.database import Database
 from models.enums import Scope
+from models.invalid_input import InvalidInputError
 from models.receivers.outbox import EventType
 from models.receivers.repository import FORMER_SECRET_SIGNS_FOR, Receivers, UnknownReceiverError
 from models.schema.receiver_tables import EventReceiverRow
-from models.users.passwords import InvalidInputError
 from tests.factories import NOW
-from tests.models.event_log import URL, added
+from tests.models.event_log import URL, add_receiver
 
 BAD = (
     ("", "url"),
@@ -36,16 +36,14 @@ BAD = (
 @pytest.mark.parametrize(("url", "field"), BAD)
 def test_a_url_must_be_https(receivers: Receivers, url: str, field: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
-        added(receivers, url=url)
+        add_receiver(receivers, url=url)
     assert list(refused.value.errors) == [field]
     assert receivers.all() == []
 
 
-def test_without_tls_it_goes_only_where_the_installation_allows_private_networks(
-    database: Database, vault: Vault
-) -> None:
+def test_a_url_without_tls_needs_private_networks_to_be_allowed(database: Database, vault: Vault) -> None:
     receivers = Receivers(database, vault, private_networks=True)
-    assert added(receivers, url="http://crm.local/events").url == "http://crm.local/events"
+    assert add_receiver(receivers, url="http://crm.local/events").url == "http://crm.local/events"
 
 
 def test_a_receiver_is_for_some_events_and_some_connections_or_all(
@@ -53,11 +51,11 @@ def test_a_receiver_is_for_some_events_and_some_connections_or_all(
 ) -> None:
     for types, connections, field in (([], None, "event_types"), ([EventType.JOB_DONE], [], "connections")):
         with pytest.raises(InvalidInputError) as refused:
-            added(receivers, types=types, connections=connections)
+            add_receiver(receivers, types=types, connections=connections)
         assert list(refused.value.errors) == [field]
     with pytest.raises(InvalidInputError):
-        added(receivers, connections=[999_999])
-    receiver = added(receivers, types=[EventType.JOB_DONE], connections=[connection.id])
+        add_receiver(receivers, connections=[999_999])
+    receiver = add_receiver(receivers, types=[EventType.JOB_DONE], connections=[connection.id])
     changed = [EventType.CONNECTION_DOWN, EventType.JOB_RECOVERED]
     receivers.update(receiver.id, f"{URL}/2", changed, Scope(), actor="test", now=NOW)
     after = receivers.get(receiver.id)
@@ -77,7 +75,7 @@ def test_a_former_secret_signs_beside_the_new_one_for_a_day(receivers: Receivers
 
 def test_a_secret_is_encrypted_for_its_own_row(database: Database, receivers: Receivers) -> None:
     one, secret = receivers.add(URL, [EventType.JOB_DONE], Scope(), actor="test", now=NOW)
-    other = added(receivers)
+    other = add_receiver(receivers)
     of_one = database.scalar(select(EventReceiverRow.secret).where(EventReceiverRow.id == one.id))
     assert of_one
     assert secret not in of_one
@@ -103,7 +101,7 @@ def test_after_a_rotation_of_keys_the_new_one_opens_all_secrets(database: Databa
 def test_a_secret_that_no_key_decrypts_is_named_and_stops_no_other(
     database: Database, receivers: Receivers
 ) -> None:
-    damaged, sound = added(receivers), added(receivers)
+    damaged, sound = add_receiver(receivers), add_receiver(receivers)
     column, of = EventReceiverRow.secret, EventReceiverRow.id
     database.execute(update(EventReceiverRow).where(of == damaged.id).values(secret="v2:damaged"))
     before = database.scalar(select(column).where(of == sound.id))
@@ -113,7 +111,7 @@ def test_a_secret_that_no_key_decrypts_is_named_and_stops_no_other(
 
 
 def test_a_damaged_former_secret_is_named_and_left(database: Database, receivers: Receivers) -> None:
-    damaged, sound = added(receivers), added(receivers)
+    damaged, sound = add_receiver(receivers), add_receiver(receivers)
     new = receivers.rotate(damaged.id, actor="test", now=NOW)
     of, former = EventReceiverRow.id, EventReceiverRow.former_secret
     database.execute(update(EventReceiverRow).where(of == damaged.id).values(former_secret="v2:damaged"))

@@ -36,66 +36,68 @@ ALERT = Alert(
 
 
 @pytest.mark.slow
-def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(
+def test_concurrent_writers_of_the_inbox_do_not_deadlock(
     database: Database, connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(circuit_breaker, "open_for", lambda *_, **__: timedelta())  # or nothing would be leased
+    monkeypatch.setattr(
+        circuit_breaker, "open_duration", lambda *_, **__: timedelta()
+    )  # otherwise nothing would be leased
     monkeypatch.setattr(circuit_breaker, "FAILURE_THRESHOLD", 1)
     monkeypatch.setattr(circuit_breaker, "OUTAGE_ALERT_AFTER", timedelta())
     rng = random.Random(1)  # noqa: S311 - the same dice each time
-    for number in range(CONNECTIONS):  # make the first leases, statistics and links, which are made only once
+    for number in range(CONNECTIONS):  # insert leases, statistics and links, which are only updated later
         connection, _ = connections.add(
             f"Firm {number}", settings(moment_company=f"c{number}"), actor="test", now=clock()
         )
-        notify = partial(received, database, connection.id, rng)
+        notify = partial(receive, database, connection.id, rng)
         run_at_once(notify, times=3)
         run_at_once(
             notify,
-            partial(polled, database, connection.id, rng),
+            partial(poll, database, connection.id, rng),
             *[
-                partial(worked_off, database, Lane(connection.id, entity_type), rng)
+                partial(process, database, Lane(connection.id, entity_type), rng)
                 for entity_type in ENTITY_TYPES * 2
             ],
-            partial(swept, database),
-            partial(pressed, database),
+            partial(sweep, database),
+            partial(retry_all, database),
             times=TIMES,
         )
 
 
-def run_at_once(*deeds: Callable[[], None], times: int) -> None:
+def run_at_once(*functions: Callable[[], None], times: int) -> None:
     """Run each function ``times`` times beside the others; raise what any of them raised."""
 
-    def repeated(deed: Callable[[], None]) -> None:
+    def repeat(function: Callable[[], None]) -> None:
         for _ in range(times):
-            deed()
+            function()
 
-    with ThreadPoolExecutor(len(deeds)) as threads:
-        list(threads.map(repeated, deeds))
+    with ThreadPoolExecutor(len(functions)) as threads:
+        list(threads.map(repeat, functions))
 
 
 def some(rng: random.Random, entity_type: EntityType) -> Record:
     return Record(entity_type, str(rng.randint(1, 6)))
 
 
-def received(database: Database, connection_id: int, rng: random.Random) -> None:
+def receive(database: Database, connection_id: int, rng: random.Random) -> None:
     enqueue(database, connection_id, [some(rng, rng.choice(ENTITY_TYPES))], now=clock())
 
 
-def polled(database: Database, connection_id: int, rng: random.Random) -> None:
+def poll(database: Database, connection_id: int, rng: random.Random) -> None:
     records = [some(rng, entity_type) for entity_type in ENTITY_TYPES for _ in range(4)]
     enqueue(database, connection_id, records, now=clock())
 
 
-def swept(database: Database) -> None:
+def sweep(database: Database) -> None:
     dependencies.wake_satisfied(database, now=clock())
     due.lanes(database, now=clock())
 
 
-def pressed(database: Database) -> None:
+def retry_all(database: Database) -> None:
     job_actions.retry(database, JobFilter(), actor="Kari", now=clock())
 
 
-def worked_off(database: Database, lane: Lane, rng: random.Random) -> None:
+def process(database: Database, lane: Lane, rng: random.Random) -> None:
     now = clock()
     lease = leases.acquire(database, lane, limit=10, now=now, until=now + timedelta(seconds=6))
     if lease is None:
@@ -103,15 +105,15 @@ def worked_off(database: Database, lane: Lane, rng: random.Random) -> None:
     other = ENTITY_TYPES[lane.entity_type is ENTITY_TYPES[0]]
     enqueue(database, lane.connection_id, [some(rng, other)], now=clock(), as_dependency=True)
     try:
-        failing = rng.random() < 0.5  # else what is synced ends the outage
-        results = [completed(database, lane, job, some(rng, other), rng, failing=failing) for job in lease.jobs]
+        failing = rng.random() < 0.5  # otherwise a synced job ends the outage
+        results = [make_result(database, lane, job, some(rng, other), rng, failing=failing) for job in lease.jobs]
         rng.shuffle(results)
         leases.complete(database, lease, results, clock=clock)
     except LeaseLostError:
         return
 
 
-def completed(
+def make_result(
     database: Database, lane: Lane, job: SyncJob, other: Record, rng: random.Random, *, failing: bool
 ) -> AttemptResult:
     if rng.random() < 0.5:

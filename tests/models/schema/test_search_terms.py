@@ -13,11 +13,11 @@ from tests.factories import NOW
 from tests.models.completed_jobs import completed_job
 
 
-def found(database: Database, text: str) -> list[str]:
+def find(database: Database, text: str) -> list[str]:
     return [view.record.id for view in job_list.latest(database, JobFilter(text=text))]
 
 
-def test_words_are_those_of_every_language() -> None:
+def test_search_terms_are_the_words_of_every_language() -> None:
     assert search_terms(msg("Invoice {name}", name="1024"), "F-77") == ["1024", "77", "f", "faktura", "invoice"]
 
 
@@ -29,7 +29,7 @@ def test_an_invoice_is_found_by_its_name_in_both_languages_and_its_numbers_in_bo
     links.save(database, connection.id, record, Link("2026/40017"), now=NOW)
     completed_job(database, connection.id, record, title=msg("Invoice {name}", name="1024"))
     completed_job(database, connection.id, Record(EntityType.INVOICE, "8"), title=msg("Invoice {name}", name="77"))
-    assert found(database, text) == ["106939080"]
+    assert find(database, text) == ["106939080"]
 
 
 @pytest.mark.parametrize("text", ["blåbær", "BLÅBÆR & sønn", "sønn's", "b", "“sønn”", "blåbær:*"])
@@ -42,7 +42,7 @@ def test_a_customer_is_found_by_the_beginnings_of_words_of_its_name(
         Record(EntityType.CUSTOMER, "1"),
         title=msg("Customer {name}", name="Blåbær & Sønn's AS"),
     )
-    assert found(database, text) == ["1"]
+    assert find(database, text) == ["1"]
 
 
 @pytest.mark.parametrize("text", ["låbær", "blåbær oslo", "'", "&|!<->:*()\\", "\N{SNOWMAN}"])
@@ -53,4 +53,4 @@ def test_text_that_begins_no_word_finds_nothing(database: Database, connection: 
         Record(EntityType.CUSTOMER, "1"),
         title=msg("Customer {name}", name="Blåbær & Sønn AS"),
     )
-    assert found(database, text) == []
+    assert find(database, text) == []

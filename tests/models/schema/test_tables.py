@@ -10,7 +10,7 @@ from models.schema.tables import SyncJobRow
 FULL_MONTH = Path(__file__).parents[2] / "bench" / "full.sql"
 
 
-def test_the_month_of_a_thousand_connections_fits_the_tables(database: Database) -> None:
+def test_the_rows_of_the_benchmark_fit_the_tables(database: Database) -> None:
     small = FULL_MONTH.read_text().replace("generate_series(1, 1000000)", "generate_series(1, 2000)")
     with database.transaction() as session:
         for statement in small.removesuffix(";\n").split(";\n"):

@@ -7,14 +7,9 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
+from models.invalid_input import InvalidInputError
 from models.users import passwords
-from models.users.passwords import (
-    HASHING_THREADS,
-    MAX_LENGTH,
-    MAX_WAITING_THREADS,
-    InvalidInputError,
-    TooManyPasswordsError,
-)
+from models.users.passwords import HASHING_THREADS, MAX_LENGTH, MAX_WAITING_THREADS, TooManyPasswordsError
 
 
 class SlowHasher:
@@ -49,7 +44,7 @@ def hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowHasher]:
     hasher.may_end.set()
 
 
-def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher: SlowHasher) -> None:
+def test_few_passwords_are_hashed_at_once_and_a_long_queue_is_rejected(hasher: SlowHasher) -> None:
     ready = Barrier(MAX_WAITING_THREADS + 1)
 
     def ask(number: int) -> None:
@@ -74,13 +69,13 @@ def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher:
     assert passwords.verify("hash", "correct horse battery")
 
 
-def test_an_impossible_password_is_refused_after_the_usual_time(hasher: SlowHasher) -> None:
+def test_an_overlong_password_is_refused_after_the_usual_time(hasher: SlowHasher) -> None:
     hasher.may_end.set()
     assert not passwords.verify("hash", "x" * MAX_LENGTH + "x")
     assert hasher.asked == 1
 
 
-def test_hashing_lets_everything_else_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashing_runs_at_a_low_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hasher:
         def hash(self, _password: str) -> str:
             return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
@@ -118,4 +113,4 @@ def test_a_password_may_have_any_characters(password: str) -> None:
 def test_a_hostile_password_is_judged_quickly() -> None:
     before = time.process_time()
     passwords.hash_new("4@8({[<369&#!1/|0$5+7%2/" * 8, email="anna.nordmann@firm.no")
-    assert time.process_time() - before < 1  # all its characters would take minutes
+    assert time.process_time() - before < 1  # judging all its characters would take minutes

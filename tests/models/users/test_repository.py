@@ -8,19 +8,12 @@ from i18n.messages import translate
 from models.connections.repository import Connections
 from models.database import Database
 from models.enums import Role, Scope
+from models.invalid_input import InvalidInputError
 from models.schema.tables import AuditRow
 from models.users import repository as users
-from models.users import sign_in as users_sign_in
-from models.users.passwords import InvalidInputError
-from models.users.repository import LastAdministratorError, Rights, UnknownUserError, User
+from models.users.repository import LastAdministratorError, Rights, UnknownUserError
 from tests.factories import NOW, settings
-
-EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
-PASSWORD = "correct horse battery"
-
-
-def add(database: Database, email: str = "anna@example.com", rights: Rights = EVERYTHING) -> User:
-    return users.add(database, email, rights, password=PASSWORD, actor="test", now=NOW)
+from tests.models.users.accounts import add_user, check_password
 
 
 def audit(database: Database) -> list[str]:
@@ -29,20 +22,16 @@ def audit(database: Database) -> list[str]:
         return [f"{row.actor} {translate(row.action, Language.ENGLISH)}" for row in rows]
 
 
-def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
-    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW).user_id
-
-
 def test_an_address_is_checked_and_found_in_any_spelling(database: Database) -> None:
-    user = add(database, " Anna@Example.COM ")
+    user = add_user(database, " Anna@Example.COM ")
     assert user.email == "anna@example.com"
     assert users.get_by_email(database, "ANNA@example.com") == users.get(database, user.id) == user
-    assert sign_in(database, email="Anna@EXAMPLE.com") == user.id
+    assert check_password(database, email="Anna@EXAMPLE.com") == user.id
 
 
 def test_disabling_or_enabling_a_user_twice_is_recorded_once(database: Database) -> None:
-    add(database, "eva@example.com")
-    user = add(database)
+    add_user(database, "eva@example.com")
+    user = add_user(database)
     for _ in range(2):
         users.disable(database, user.id, actor="eva", now=NOW)
     for _ in range(2):
@@ -58,27 +47,27 @@ def test_disabling_or_enabling_a_user_twice_is_recorded_once(database: Database)
 )
 def test_an_invalid_address_is_refused(database: Database, email: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
-        add(database, email)
+        add_user(database, email)
     assert list(refused.value.errors) == ["email"]
 
 
 def test_an_address_is_unique(database: Database) -> None:
-    add(database)
+    add_user(database)
     with pytest.raises(InvalidInputError, match="already"):
-        add(database, "ANNA@example.com")
+        add_user(database, "ANNA@example.com")
 
 
 @pytest.mark.parametrize("password", ["", "short", "x" * 201])
 def test_a_password_is_neither_too_short_nor_too_long(database: Database, password: str) -> None:
-    user = add(database)
+    user = add_user(database)
     with pytest.raises(InvalidInputError, match="15 to 200"):
         users.set_password(database, user.id, password, actor="test", now=NOW)
-    assert sign_in(database) == user.id
+    assert check_password(database) == user.id
 
 
 def test_a_user_is_limited_to_existing_connections(database: Database, connections: Connections) -> None:
     demo, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
-    user = add(database, rights=Rights(Role.OPERATOR, Scope(frozenset({demo.id}))))
+    user = add_user(database, rights=Rights(Role.OPERATOR, Scope(frozenset({demo.id}))))
     assert users.get(database, user.id).rights.scope == Scope(frozenset({demo.id}))
     for ids in (set[int](), {demo.id, 4711}):
         with pytest.raises(InvalidInputError) as refused:
@@ -89,8 +78,8 @@ def test_a_user_is_limited_to_existing_connections(database: Database, connectio
 
 def test_changes_of_users_are_in_the_audit_log(database: Database, connections: Connections) -> None:
     demo, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
-    add(database)
-    user = add(database, "per@example.com", Rights(Role.VIEWER, Scope(frozenset({demo.id}))))
+    add_user(database)
+    user = add_user(database, "per@example.com", Rights(Role.VIEWER, Scope(frozenset({demo.id}))))
     users.update(database, user.id, Rights(Role.OPERATOR, Scope()), actor="anna", now=NOW)
     users.set_password(database, user.id, "another horse battery", actor="anna", now=NOW)
     users.disable(database, user.id, actor="anna", now=NOW)
@@ -108,22 +97,22 @@ def test_changes_of_users_are_in_the_audit_log(database: Database, connections: 
 def test_one_administrator_of_everything_remains(database: Database, connections: Connections) -> None:
     demo, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
     of_demo = Scope(frozenset({demo.id}))
-    anna = add(database)
-    add(database, "per@example.com", Rights(Role.ADMINISTRATOR, of_demo))
+    anna = add_user(database)
+    add_user(database, "per@example.com", Rights(Role.ADMINISTRATOR, of_demo))
     for rights in (Rights(Role.OPERATOR, Scope()), Rights(Role.ADMINISTRATOR, of_demo)):
         with pytest.raises(LastAdministratorError):
             users.update(database, anna.id, rights, actor="test", now=NOW)
     with pytest.raises(LastAdministratorError):
         users.disable(database, anna.id, actor="test", now=NOW)
     assert users.get(database, anna.id) == anna
-    eva = add(database, "eva@example.com")
+    eva = add_user(database, "eva@example.com")
     users.disable(database, anna.id, actor="test", now=NOW)
     with pytest.raises(LastAdministratorError):
         users.disable(database, eva.id, actor="test", now=NOW)
 
 
 def test_two_administrators_cannot_disable_each_other_at_once(database: Database) -> None:
-    ids = [add(database, f"{name}@example.com").id for name in ("anna", "eva")]
+    ids = [add_user(database, f"{name}@example.com").id for name in ("anna", "eva")]
 
     def disable(user_id: int) -> bool:
         try:

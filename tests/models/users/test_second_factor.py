@@ -10,19 +10,18 @@ from sqlalchemy import select, text
 
 from models.connections.vault import Vault
 from models.database import Database
-from models.enums import Role, Scope
 from models.schema.user_tables import RecoveryCodeRow, UserRow
 from models.users import repository as users
 from models.users import second_factor, sessions, sign_in, throttle
-from models.users.repository import Rights, User
+from models.users.repository import User
 from models.users.second_factor import MAX_WRONG_CODES, RECOVERY_CODES, WrongCodeError
 from models.users.sign_in import SignInRefusedError
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS, TooManySignInsError
 from tests.factories import NOW
+from tests.models.users.accounts import PASSWORD, add_user
 
 PERIOD = timedelta(seconds=30)
 LATER = NOW + 10 * PERIOD
-PASSWORD = "correct horse battery"
 OLD_KEY, KEY = (SecretStr(Fernet.generate_key().decode()) for _ in range(2))
 
 
@@ -40,7 +39,7 @@ class Phone:
         return TOTP(self.secret).at(at)
 
     def opens(self, code: str, *, now: datetime = LATER) -> bool:
-        return second_factor.accepts(self.database, self.vault, self.user.id, code, now=now)
+        return second_factor.use_code(self.database, self.vault, self.user.id, code, now=now)
 
 
 @pytest.fixture
@@ -50,8 +49,7 @@ def vault() -> Vault:
 
 @pytest.fixture
 def user(database: Database) -> User:
-    rights = Rights(Role.ADMINISTRATOR, Scope())
-    return users.add(database, "anna@example.com", rights, password=PASSWORD, actor="test", now=NOW)
+    return add_user(database)
 
 
 @pytest.fixture
@@ -91,7 +89,7 @@ def test_a_factor_cannot_be_set_up_for_another_user_or_twice(phone: Phone) -> No
 
 
 def test_a_code_is_valid_once_and_invalidates_earlier_ones(phone: Phone) -> None:
-    assert not phone.opens(phone.code(NOW), now=NOW)  # with it the factor was set up
+    assert not phone.opens(phone.code(NOW), now=NOW)  # the factor was set up with this code
     assert phone.opens(f" {phone.code()[:3]} {phone.code()[3:]} ")
     assert not phone.opens(phone.code())
     assert not phone.opens(phone.code(LATER - PERIOD))
@@ -127,10 +125,10 @@ def test_a_secret_is_useless_in_another_users_row(phone: Phone) -> None:
     copy = text("update users set factor_secret = (select factor_secret from users where id = :a) where id = :b")
     with phone.database.transaction() as session:
         session.execute(copy, {"a": phone.user.id, "b": eva.id})
-    assert not second_factor.accepts(phone.database, phone.vault, eva.id, phone.code(), now=LATER)
+    assert not second_factor.use_code(phone.database, phone.vault, eva.id, phone.code(), now=LATER)
 
 
-def test_codes_cannot_be_guessed_with_patience(phone: Phone) -> None:
+def test_too_many_wrong_codes_block_the_app(phone: Phone) -> None:
     for _ in range(MAX_WRONG_CODES):
         assert not phone.opens("000000" if phone.code() != "000000" else "000001")
     assert not phone.opens(phone.code())
@@ -142,12 +140,12 @@ def test_a_password_alone_does_not_allow_more_guesses(phone: Phone) -> None:
     database, email, here = phone.database, phone.user.email, "192.0.2.1"
     for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
         with pytest.raises(SignInRefusedError):
-            sign_in.by_code(database, phone.vault, phone.user, "000000", address=here, now=LATER)
-    assert sign_in.by_password(database, email, PASSWORD, address=here, now=LATER).user_id == phone.user.id
+            sign_in.check_code(database, phone.vault, phone.user, "000000", address=here, now=LATER)
+    assert sign_in.check_password(database, email, PASSWORD, address=here, now=LATER).user_id == phone.user.id
     with pytest.raises(TooManySignInsError):
-        sign_in.by_code(database, phone.vault, phone.user, phone.code(), address=here, now=LATER)
+        sign_in.check_code(database, phone.vault, phone.user, phone.code(), address=here, now=LATER)
     later = LATER + throttle.WINDOW
-    sign_in.by_code(database, phone.vault, phone.user, phone.code(later), address=here, now=later)
+    sign_in.check_code(database, phone.vault, phone.user, phone.code(later), address=here, now=later)
 
 
 def test_a_lost_phone_is_removed_from_the_account_and_signed_out(phone: Phone) -> None:
@@ -161,6 +159,6 @@ def test_a_lost_phone_is_removed_from_the_account_and_signed_out(phone: Phone) -
         second_factor.reset(phone.database, 4711, actor="test", now=NOW)
 
 
-def test_a_new_key_of_the_installation_keeps_factors_working(phone: Phone) -> None:
+def test_second_factors_work_after_a_key_rotation(phone: Phone) -> None:
     second_factor.rotate_keys(phone.database, Vault([KEY, OLD_KEY]))
-    assert second_factor.accepts(phone.database, Vault([KEY]), phone.user.id, phone.code(), now=LATER)
+    assert second_factor.use_code(phone.database, Vault([KEY]), phone.user.id, phone.code(), now=LATER)

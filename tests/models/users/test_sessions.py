@@ -4,24 +4,16 @@ import pytest
 from sqlalchemy import select
 
 from models.database import Database
-from models.enums import Role, Scope
 from models.schema.user_tables import SessionRow
 from models.users import repository as users
 from models.users import sessions
-from models.users.repository import Rights, User
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 from tests.factories import NOW
-
-EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
-PASSWORD = "correct horse battery"
-
-
-def add(database: Database, email: str = "anna@example.com") -> User:
-    return users.add(database, email, EVERYTHING, password=PASSWORD, actor="test", now=NOW)
+from tests.models.users.accounts import PASSWORD, add_user
 
 
 def test_a_session_ends_after_inactivity_and_at_its_maximum_age(database: Database) -> None:
-    user = add(database)
+    user = add_user(database)
     token = sessions.start(database, user.id, now=NOW)
     at = NOW
     while at < NOW + sessions.MAX_SESSION_AGE:
@@ -36,24 +28,24 @@ def test_the_oldest_session_ends_when_a_user_has_too_many(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
-    user, other = add(database), add(database, "ola@example.com")
+    user, other = add_user(database), add_user(database, "ola@example.com")
     theirs = sessions.start(database, other.id, now=NOW)
     tokens = [sessions.start(database, user.id, now=NOW) for _ in range(3)]
     for _ in range(3):  # someone with the password but without the second factor
-        sessions.start(database, user.id, now=NOW, how=Beginning(awaits_code=True))
+        sessions.start(database, user.id, now=NOW, details=SessionDetails(awaits_code=True))
     assert [bool(sessions.find(database, each, now=NOW)) for each in tokens] == [False, True, True]
     assert sessions.find(database, theirs, now=NOW)
 
 
 def test_a_refreshing_page_does_not_extend_the_session(database: Database) -> None:
-    token = sessions.start(database, add(database).id, now=NOW)
+    token = sessions.start(database, add_user(database).id, now=NOW)
     assert sessions.find(database, token, now=NOW + sessions.IDLE_TIMEOUT / 2, by_itself=True)
     assert sessions.find(database, token, now=NOW + sessions.IDLE_TIMEOUT, by_itself=True) is None
 
 
-def test_an_organization_is_asked_each_day_whether_it_still_knows_the_user(database: Database) -> None:
-    user = add(database)
-    token = sessions.start(database, user.id, now=NOW, how=Beginning(by_openid=True))
+def test_an_openid_session_ends_after_a_day(database: Database) -> None:
+    user = add_user(database)
+    token = sessions.start(database, user.id, now=NOW, details=SessionDetails(by_openid=True))
     late = NOW + timedelta(hours=11)
     assert sessions.find(database, token, now=late)
     assert sessions.find(database, token, now=late + timedelta(hours=11))
@@ -65,8 +57,8 @@ def test_an_organization_is_asked_each_day_whether_it_still_knows_the_user(datab
 
 
 def test_a_user_without_the_second_factor_given_is_not_signed_in(database: Database) -> None:
-    user = add(database)
-    token = sessions.start(database, user.id, now=NOW, how=Beginning(awaits_code=True))
+    user = add_user(database)
+    token = sessions.start(database, user.id, now=NOW, details=SessionDetails(awaits_code=True))
     assert sessions.find(database, token, now=NOW) is None
     assert sessions.of_user(database, user, now=NOW) == []
     found = sessions.find(database, token, now=NOW, awaiting_code=True)
@@ -80,7 +72,7 @@ def test_a_user_without_the_second_factor_given_is_not_signed_in(database: Datab
 
 
 def test_the_last_activity_is_saved_once_a_minute(database: Database) -> None:
-    token = sessions.start(database, add(database).id, now=NOW)
+    token = sessions.start(database, add_user(database).id, now=NOW)
     for seconds, noted in ((59, 0), (60, 60), (119, 60), (120, 120)):
         sessions.find(database, token, now=NOW + timedelta(seconds=seconds))
         with database.transaction() as session:
@@ -88,15 +80,15 @@ def test_the_last_activity_is_saved_once_a_minute(database: Database) -> None:
 
 
 def test_ended_sessions_are_deleted_and_others_stay(database: Database) -> None:
-    user, later = add(database), NOW + sessions.IDLE_TIMEOUT
+    user, later = add_user(database), NOW + sessions.IDLE_TIMEOUT
     tokens = [sessions.start(database, user.id, now=at) for at in (NOW, later)]
     sessions.delete_ended(database, now=later)
     assert [bool(sessions.find(database, token, now=NOW)) for token in tokens] == [False, True]
 
 
 def test_disabling_a_user_or_a_new_password_ends_sessions_at_once(database: Database) -> None:
-    add(database, "eva@example.com")
-    user = add(database)
+    add_user(database, "eva@example.com")
+    user = add_user(database)
     first = sessions.start(database, user.id, now=NOW)
     users.set_password(database, user.id, PASSWORD, actor="test", now=NOW)
     second = sessions.start(database, user.id, now=NOW)
@@ -109,7 +101,7 @@ def test_disabling_a_user_or_a_new_password_ends_sessions_at_once(database: Data
 
 
 def test_a_session_cannot_be_found_by_its_data_in_the_database(database: Database) -> None:
-    token = sessions.start(database, add(database).id, now=NOW)
+    token = sessions.start(database, add_user(database).id, now=NOW)
     with database.transaction() as session:
         (kept,) = session.scalars(select(SessionRow.token_hash))
     assert token not in kept

@@ -5,39 +5,28 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, event, select, update
 
 from models.database import Database
-from models.enums import Role, Scope
 from models.schema.user_tables import UserRow
 from models.users import passwords, sessions
 from models.users import repository as users
 from models.users import sign_in as users_sign_in
 from models.users.proofs import Proof
-from models.users.repository import Rights, User
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 from models.users.sign_in import Identity, SignInRefusedError
 from tests.factories import NOW
+from tests.models.users.accounts import EVERYTHING, PASSWORD, add_user, check_password
 
-EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
-PASSWORD = "correct horse battery"
 ISSUER = "https://login.example"
 
 
-def add(database: Database, email: str = "anna@example.com") -> User:
-    return users.add(database, email, EVERYTHING, password=PASSWORD, actor="test", now=NOW)
-
-
-def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
-    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW).user_id
-
-
 def test_a_password_may_be_typed_on_another_keyboard(database: Database) -> None:
-    user = add(database)
+    user = add_user(database)
     users.set_password(database, user.id, "blåbærsyltetøy!", actor="test", now=NOW)
-    assert sign_in(database, unicodedata.normalize("NFD", "blåbærsyltetøy!")) == user.id
+    assert check_password(database, unicodedata.normalize("NFD", "blåbærsyltetøy!")) == user.id
 
 
 def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Database) -> None:
-    add(database, "eva@example.com")
-    user = add(database)
+    add_user(database, "eva@example.com")
+    user = add_user(database)
     users.add(database, "per@example.com", EVERYTHING, password=None, actor="test", now=NOW)
     for email, password in (
         ("anna@example.com", "wrong"),
@@ -45,14 +34,14 @@ def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Da
         ("nobody@example.com", PASSWORD),
     ):
         with pytest.raises(SignInRefusedError):
-            sign_in(database, password, email)
+            check_password(database, password, email)
     users.disable(database, user.id, actor="test", now=NOW)
     with pytest.raises(SignInRefusedError):
-        sign_in(database)
+        check_password(database)
 
 
 def test_a_refusal_writes_equally_often_for_every_user(database: Database) -> None:
-    add(database)
+    add_user(database)
     writes: list[str] = []
 
     def commit(_: Connection) -> None:
@@ -62,7 +51,7 @@ def test_a_refusal_writes_equally_often_for_every_user(database: Database) -> No
     try:
         for email in ("anna@example.com", "nobody@example.com"):
             with pytest.raises(SignInRefusedError):
-                sign_in(database, "wrong", email)
+                check_password(database, "wrong", email)
     finally:
         event.remove(Engine, "commit", commit)
     assert writes.count("anna@example.com") == writes.count("nobody@example.com") == 2
@@ -72,53 +61,56 @@ def test_a_password_with_older_parameters_is_rehashed_at_sign_in(
     database: Database, monkeypatch: pytest.MonkeyPatch, real_hasher: PasswordHasher
 ) -> None:
     monkeypatch.setattr(passwords, "_hasher", real_hasher)
-    user, older = add(database), PasswordHasher(time_cost=1, memory_cost=1024)
+    user, older = add_user(database), PasswordHasher(time_cost=1, memory_cost=1024)
     with database.transaction() as session:
         session.execute(update(UserRow).values(password_hash=older.hash("short")))
-    assert sign_in(database, "short") == user.id
+    assert check_password(database, "short") == user.id
     with database.transaction() as session:
         password_hash = session.scalars(select(UserRow.password_hash)).one()
     assert password_hash
     assert not PasswordHasher().check_needs_rehash(password_hash)
-    assert sign_in(database, "short") == user.id
+    assert check_password(database, "short") == user.id
 
 
 def test_a_providers_user_is_found_by_address_once_then_by_subject(database: Database) -> None:
-    user = add(database)
-    assert users_sign_in.by_openid(database, Identity(ISSUER, "4711", "Anna@Example.com"), now=NOW) == user.id
-    assert users_sign_in.by_openid(database, Identity(ISSUER, "4711", ""), now=NOW) == user.id
+    user = add_user(database)
+    assert (
+        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", "Anna@Example.com"), now=NOW) == user.id
+    )
+    assert users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", ""), now=NOW) == user.id
     for stranger in (Identity(ISSUER, "4712", "anna@example.com"), Identity(ISSUER, "4713", "")):
         with pytest.raises(SignInRefusedError):
-            users_sign_in.by_openid(database, stranger, now=NOW)
+            users_sign_in.find_openid_user(database, stranger, now=NOW)
 
 
 def test_another_provider_identifies_users_again(database: Database) -> None:
-    user = add(database)
-    users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW)
+    user = add_user(database)
+    users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.by_openid(database, Identity("https://other.example", "4711", ""), now=NOW)
+        users_sign_in.find_openid_user(database, Identity("https://other.example", "4711", ""), now=NOW)
     assert (
-        users_sign_in.by_openid(database, Identity("https://other.example", "1", user.email), now=NOW) == user.id
+        users_sign_in.find_openid_user(database, Identity("https://other.example", "1", user.email), now=NOW)
+        == user.id
     )
 
 
 def test_signing_in_creates_no_user(database: Database) -> None:
-    user = add(database)
-    add(database, "eva@example.com")
+    user = add_user(database)
+    add_user(database, "eva@example.com")
     with pytest.raises(SignInRefusedError):
-        users_sign_in.by_openid(database, Identity(ISSUER, "4711", "stranger@example.com"), now=NOW)
+        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", "stranger@example.com"), now=NOW)
     users.disable(database, user.id, actor="test", now=NOW)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW)
+        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW)
     assert len(users.all_users(database)) == 2
 
 
 def test_a_providers_user_disabled_meanwhile_is_refused(database: Database) -> None:
-    add(database, "eva@example.com")
-    user = add(database)
-    proof = Proof(users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW))
+    add_user(database, "eva@example.com")
+    user = add_user(database)
+    proof = Proof(users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW))
     users.disable(database, user.id, actor="test", now=NOW)
-    how = Beginning(by_openid=True)
+    details = SessionDetails(by_openid=True)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.enter(database, proof, how=how, device_token="x", instead_of="", now=NOW)
+        users_sign_in.complete(database, proof, details=details, device_token="x", instead_of="", now=NOW)
     assert sessions.of_user(database, user, now=NOW) == []

@@ -6,11 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from models.database import Database
-from models.enums import Role, Scope
 from models.schema.user_tables import FailedSignInRow
 from models.users import passwords, sign_in, throttle
-from models.users import repository as users
-from models.users.repository import Rights, User
+from models.users.repository import User
 from models.users.sign_in import SignInRefusedError
 from models.users.throttle import (
     MAX_FAILURES_PER_ACCOUNT,
@@ -22,6 +20,7 @@ from models.users.throttle import (
     caller,
 )
 from tests.factories import NOW
+from tests.models.users.accounts import PASSWORD, add_user
 
 HERE, THERE = "192.0.2.1", "198.51.100.1"
 
@@ -80,16 +79,15 @@ def test_the_lock_ends_however_often_it_was_tried_meanwhile(database: Database) 
 
 
 def test_a_sign_in_with_the_right_password_resets_the_count(database: Database) -> None:
-    rights = Rights(Role.VIEWER, Scope())
-    users.add(database, "anna@example.com", rights, password="correct horse battery", actor="test", now=NOW)
+    add_user(database)
     for _ in range(3):
         for password in ("wrong",) * (MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
             with pytest.raises(SignInRefusedError):
-                sign_in.by_password(database, "anna@example.com", password, address=HERE, now=NOW)
-        sign_in.by_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW)
+                sign_in.check_password(database, "anna@example.com", password, address=HERE, now=NOW)
+        sign_in.check_password(database, "anna@example.com", PASSWORD, address=HERE, now=NOW)
 
 
-def test_many_tries_at_once_get_no_more_chances_than_one_by_one(database: Database) -> None:
+def test_parallel_sign_ins_are_limited_as_sequential_ones_are(database: Database) -> None:
     together = Barrier(10)
 
     def attempt(_: int) -> bool:
@@ -102,13 +100,12 @@ def test_many_tries_at_once_get_no_more_chances_than_one_by_one(database: Databa
 
 
 def sign_in_from(database: Database, address: str, *, email: str = "anna@example.com") -> None:
-    sign_in.by_password(database, email, "correct horse battery", address=address, now=NOW)
+    sign_in.check_password(database, email, PASSWORD, address=address, now=NOW)
 
 
 @pytest.fixture
 def anna(database: Database) -> User:
-    rights = Rights(Role.VIEWER, Scope())
-    return users.add(database, "anna@example.com", rights, password="correct horse battery", actor="test", now=NOW)
+    return add_user(database)
 
 
 @pytest.mark.usefixtures("anna")
@@ -119,7 +116,7 @@ def test_endless_successful_sign_ins_are_throttled_for_their_address(database: D
         sign_in_from(database, HERE)
     sign_in_from(database, THERE)
     assert is_open(database, email="per@example.com")
-    sign_in.by_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW + WINDOW)
+    sign_in.check_password(database, "anna@example.com", PASSWORD, address=HERE, now=NOW + WINDOW)
 
 
 @pytest.mark.usefixtures("anna")
@@ -136,7 +133,7 @@ def test_a_sign_in_turned_away_under_load_counts_as_no_wrong_password(
 
 
 @pytest.mark.usefixtures("anna")
-def test_a_right_password_clears_no_try_that_began_after_it(
+def test_a_right_password_clears_no_attempt_that_began_later(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify = passwords.verify
@@ -151,7 +148,7 @@ def test_a_right_password_clears_no_try_that_began_after_it(
     assert [is_open(database) for _ in range(2)] == [True, False]
 
 
-def test_the_addresses_of_one_subscriber_are_one() -> None:
+def test_the_addresses_of_one_subscriber_count_as_one() -> None:
     assert caller("", "2001:db8::1") == caller("", "2001:db8::ffff:1")
     assert caller("", "2001:db8::1") != caller("", "2001:db8:0:1::1")
     assert caller("", "::ffff:192.0.2.1") == caller("", "192.0.2.1")
@@ -159,7 +156,7 @@ def test_the_addresses_of_one_subscriber_are_one() -> None:
 
 
 def test_input_that_may_be_a_password_is_not_stored(database: Database) -> None:
-    refuse(database, 1, email="correct horse battery")
+    refuse(database, 1, email=PASSWORD)
     with database.transaction() as session:
         assert session.scalars(select(FailedSignInRow.email)).all() == [""]
 

@@ -94,7 +94,7 @@ def test_a_file_comes_in_chunks_that_add_up_to_its_checksum(archive: SoapClient)
     assert chunk(archive, 1, size, 5000) == b""
 
 
-def test_a_chunk_must_fit_into_an_answer_with_its_overhead(archive: SoapClient) -> None:
+def test_a_chunk_with_its_overhead_must_fit_into_a_response(archive: SoapClient) -> None:
     longest = int(archive.call("GetMaxRequestLength")["GetMaxRequestLengthResult"]) * 1024
     assert chunk(archive, 2, 0, longest * 3 // 4) == PNG
     too_long = f"{file(2)}<offset>0</offset><bufferSize>{longest}</bufferSize>"

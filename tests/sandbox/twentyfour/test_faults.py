@@ -72,7 +72,7 @@ def test_a_429_has_retry_after(demo: SoapClient) -> None:
     assert (response.headers["Retry-After"], response.headers["X-Blame"]) == ("7", "you")
 
 
-def test_garbage_is_no_xml(demo: SoapClient) -> None:
+def test_garbage_is_not_xml(demo: SoapClient) -> None:
     demo.add_fault("SaveCompanies", "garbage")
     response = save(demo)
     assert response.status_code == 200

@@ -32,7 +32,7 @@ def test_soap_1_2_gets_a_soap_1_2_response(soap: SoapClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "inner", "said"),
+    ("operation", "inner", "message"),
     [
         (
             "SaveCompanies",
@@ -71,20 +71,20 @@ def test_soap_1_2_gets_a_soap_1_2_response(soap: SoapClient) -> None:
     ],
 )
 def test_values_that_dotnet_cannot_hold_are_refused(
-    demo: SoapClient, operation: str, inner: str, said: str
+    demo: SoapClient, operation: str, inner: str, message: str
 ) -> None:
     response = demo.post(operation, inner)
     assert response.status_code == 500
     assert "soap:Client" in response.text
     assert "There is an error in XML document (" in response.text
-    assert said in response.text
+    assert message in response.text
 
 
 def test_a_request_without_what_only_the_code_requires_is_refused(demo: SoapClient) -> None:
     assert demo.fault("SaveCompanies") == "Object reference not set to an instance of an object."
 
 
-def test_a_body_that_is_no_xml_or_no_envelope_is_refused(soap: SoapClient) -> None:
+def test_a_body_that_is_not_an_xml_envelope_is_refused(soap: SoapClient) -> None:
     operation = soap.operations["HasSession"]
     headers = {"Content-Type": "text/xml", "SOAPAction": operation.action}
     for body in (
@@ -110,7 +110,7 @@ def test_a_body_that_is_not_for_the_action_is_a_call_without_arguments(demo: Soa
     assert len(demo.call("GetAccountList", element="<GetAccountList/>").all("AccountData")) > 10
 
 
-def test_elements_count_in_any_order_first_of_two_and_unknown_ones_not(demo: SoapClient) -> None:
+def test_elements_are_read_in_any_order_and_unknown_ones_ignored(demo: SoapClient) -> None:
     login = f"<Username>demo@example.com</Username><Password>demo-password</Password>{APPLICATION}"
     assert demo.call("Login", f"<credential>{login}</credential>")["LoginResult"]
     assert demo.call("Login", f"<credential>{login}<Password>guessed</Password><Nick>x</Nick></credential>").text(

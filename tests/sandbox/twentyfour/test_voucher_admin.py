@@ -76,21 +76,21 @@ def test_a_correction_follows_the_same_rules(office: SoapClient) -> None:
     office.control("PATCH", VOUCHER, {"lines": [{"id": "another"}]}, expect=404)
     office.control("PUT", "/books/1/years/2026", {"locked": True})
     office.control("PATCH", VOUCHER, {"lines": [{"id": cost, "comment": "Late"}]}, expect=422)
-    office.control("POST", f"{VOUCHER}/reverse", {"way": "hide"}, expect=422)
-    office.control("POST", f"{VOUCHER}/reverse", {"way": "counter"}, expect=422)
+    office.control("POST", f"{VOUCHER}/reverse", {"method": "hide"}, expect=422)
+    office.control("POST", f"{VOUCHER}/reverse", {"method": "counter"}, expect=422)
     assert [line["comment"] for line in lines_of(office)] == ["Gips", "", ""]
 
 
 def test_a_voucher_is_reversed_by_hiding_its_lines(office: SoapClient) -> None:
     since = now(office)
-    office.control("POST", f"{VOUCHER}/reverse", {"way": "hide"})
+    office.control("POST", f"{VOUCHER}/reverse", {"method": "hide"})
     assert [line["Hidden"] for line in changed(office, since)] == ["true"] * 3
 
 
 def test_a_voucher_is_reversed_by_a_counter_voucher(office: SoapClient) -> None:
     office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     since = now(office)
-    counter = office.control("POST", f"{VOUCHER}/reverse", {"way": "counter"})
+    counter = office.control("POST", f"{VOUCHER}/reverse", {"method": "counter"})
     assert (counter["number"], counter["posted"]) == (40002, True)
     assert [(line["account"], line["amount"], line["project"], line["stamp"]) for line in counter["lines"]] == [
         (4300, "-1000.00", 1, None),
@@ -171,7 +171,7 @@ def test_the_supplier_is_on_the_payable_line(office: SoapClient) -> None:
     ]
 
 
-def test_the_longest_answer_can_be_set(office: SoapClient) -> None:
+def test_the_maximum_response_size_can_be_set(office: SoapClient) -> None:
     office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     office.control("PUT", "/limits", {"max_request_kb": 1})
     assert office.call("GetMaxRequestLength")["GetMaxRequestLengthResult"] == "1"

@@ -81,8 +81,8 @@ def test_a_bank_account_not_the_customers_gives_a_warning_unless_ignored(
     demo: SoapClient, bank_account: str, *, is_warned_of: bool
 ) -> None:
     demo.save_company("<Name>Kunde AS</Name><Type>Business</Type><BankAccountNo>15030000001</BankAccountNo>")
-    told = f"<BankAccountNo>{bank_account}</BankAccountNo>"
-    lines = entry(1500, "125.00", told), entry(3100, "-125.00", "<TaxNo>5</TaxNo>")
+    bank_account_field = f"<BankAccountNo>{bank_account}</BankAccountNo>"
+    lines = entry(1500, "125.00", bank_account_field), entry(3100, "-125.00", "<TaxNo>5</TaxNo>")
     answer = demo.save_vouchers(voucher(1, *lines))
     assert answer["Type"] == ("Exception" if is_warned_of else "Ok")
     assert not is_warned_of or "(customermismatchbankaccount)" in answer["Description"]
@@ -177,7 +177,7 @@ def test_a_locked_and_a_missing_fiscal_year_are_refused(seeded: SoapClient) -> N
     assert seeded.save_vouchers(voucher(1))["Type"] == "Ok"
 
 
-def test_an_unknown_voucher_type_is_refused_as_are_its_other_numbers(seeded: SoapClient) -> None:
+def test_a_voucher_type_is_known_only_by_its_number_for_vouchers(seeded: SoapClient) -> None:
     for sort in (0, 1, 101):
         assert seeded.refusal(voucher(1, sort=sort)) == ("Exception", f"Bilagsart {sort} finnes ikke.")
 
@@ -193,7 +193,7 @@ def test_a_number_is_used_once_in_a_series_and_a_fiscal_year(seeded: SoapClient)
     assert numbers(seeded) == [1, 1]
 
 
-def test_a_number_before_the_start_of_its_series_is_refused_and_gaps_are_not(seeded: SoapClient) -> None:
+def test_a_number_before_the_start_of_its_series_is_refused_but_a_gap_is_not(seeded: SoapClient) -> None:
     seeded.control("PUT", "/books/1/series/1", {"start": 5001})
     assert seeded.refusal(voucher(17)) == (
         "Exception",

@@ -2,8 +2,8 @@
 
 from datetime import date
 
+from models import retention
 from models.enums import EntityType, Outcome
-from models.inbox import retention
 from sync.errors import OutcomeUnknownError
 from sync.records import ExportStatus, LedgerLine
 from tests import factories

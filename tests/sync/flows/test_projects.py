@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from models.admin import job_actions, match_questions
+from models.admin import job_actions, job_details, match_questions
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import dependencies, links, questions
 from sync.errors import OutcomeUnknownError
@@ -262,7 +262,7 @@ def test_the_number_of_a_project_that_moment_deleted_is_free_for_another(world: 
     assert match_questions.answer(world.database, job.id, "1", actor="test", now=world.now).count == 1
     world.run()
     assert (link_of(world, "8"), link_of(world, "28")) == (None, "1")
-    deeds = job_actions.actions(world.database, world.job(EntityType.PROJECT, "8").id)
+    deeds = job_details.actions(world.database, world.job(EntityType.PROJECT, "8").id)
     assert [(each.actor, "unlinked from number 1 in 24SevenOffice" in each.action) for each in deeds] == [
         ("the integration", True)
     ]
@@ -294,7 +294,7 @@ def test_costs_wait_patiently_for_a_project_that_cannot_get_its_number(world: Wo
         dependencies.wake_satisfied(world.database, now=world.now)
         world.later(minutes=1)
     cost = world.job(EntityType.EXPENSE, "2026-4-1")
-    assert len(job_actions.attempts(world.database, cost.id)) <= 8
+    assert len(job_details.attempts(world.database, cost.id)) <= 8
     assert not world.moment.expenses
     project = world.only(EntityType.PROJECT, "8")
     job_actions.dismiss(world.database, project, because="No", actor="kari", now=world.now)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from models.admin import job_actions, match_questions
+from models.admin import job_actions, job_details, match_questions
 from models.admin.relink import relink
 from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState, Outcome, Record
@@ -30,7 +30,7 @@ def say(world: World, record_id: str, number: str, entity_type: EntityType = CUS
 
 
 def deeds(world: World, record_id: str) -> list[tuple[str, str]]:
-    told = job_actions.actions(world.database, world.job(CUSTOMER, record_id).id)
+    told = job_details.actions(world.database, world.job(CUSTOMER, record_id).id)
     return [(each.actor, each.action) for each in reversed(told)]
 
 

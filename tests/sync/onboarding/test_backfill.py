@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from models.admin import job_actions, job_list
+from models.admin import job_actions, job_details, job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Record
 from models.inbox import links
@@ -143,7 +143,7 @@ def test_synced_pending_and_dismissed_records_are_skipped(world: World) -> None:
         world.moment.put(factories.invoice(str(8 + number), number=number))
     world.sync(EntityType.INVOICE, "9")
     world.receive(EntityType.INVOICE, "10", "11")
-    closed = job_actions.find(world.database, world.connection.id, Record(EntityType.INVOICE, "11"))
+    closed = job_details.find_by_record(world.database, world.connection.id, Record(EntityType.INVOICE, "11"))
     assert closed
     job_actions.dismiss(
         world.database, JobFilter(ids=frozenset({closed.id})), because="Posted.", actor="kari", now=world.now

@@ -68,7 +68,7 @@ def test_a_connection_that_is_not_polled_is_reported(world: World, invoices: Lan
     assert tell(world) == []
     world.later(seconds=STALLED_AFTER.total_seconds() + 1)
     assert tell(world) == ["stalled"]
-    assert cursors.failing(world.database, invoices.connection_id, before=world.now)
+    assert cursors.failing_polls(world.database, invoices.connection_id, before=world.now)
 
 
 def test_settings_that_name_no_types_have_their_polls_reported(world: World, invoices: Lane) -> None:

@@ -6,18 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-import pytest
 import requests
-from pydantic import SecretStr
 
 from models.enums import Scope
 from models.users import tokens as models
 from models.users.tokens import TokenScope
-from tests.factories import NOW, settings
 from tests.web.api.program import EVERYTHING, Program, Tokens
 from tests.web.conftest import Web
-from tests.web.security.test_auth import MARKS, OF_CONNECTIONS, SECRETS, Customer, customer, held
-from web.api.app import described_api, scopes_of
+from tests.web.customers import MARKS, OF_CONNECTIONS, SECRETS, Customer, content_hashes
+from web.api.app import get_api, scopes_of
 from worker.container import Container, clock
 
 READING = {each for each in TokenScope if each.endswith(":read")}
@@ -42,23 +39,8 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    for (path, method), needs in scopes_of(described_api()):
+    for (path, method), needs in scopes_of(get_api()):
         yield Route(path, method, needs.scope, needs.everywhere)
-
-
-@pytest.fixture
-def ours(web: Web, container: Container) -> Customer:
-    return customer(container, web.connection, web.webhook_url.rpartition("/")[2], title="Invoice 1024")
-
-
-@pytest.fixture
-def rival(container: Container) -> Customer:
-    key, password = map(SecretStr, SECRETS)
-    own = {"moment_company": "rival", "username": "bridge@rival.example", "error_emails": ("books@rival.example",)}
-    connection, token = container.connections.add(
-        "Rival Holding", settings(moment_api_key=key, password=password, **own), actor="eva@rival.example", now=NOW
-    )
-    return customer(container, connection, token, title="Invoice 777123")
 
 
 def test_no_route_answers_without_a_valid_token(
@@ -70,11 +52,11 @@ def test_no_route_answers_without_a_valid_token(
     _, expired_text = models.create(
         container.database, "old", scopes=EVERYTHING, scope=Scope(), days=1, actor="test", now=long_ago
     )
-    before = held(container)
+    before = content_hashes(container)
     for route in routes():
         for text in (None, "m24_" + "x" * 43, revoked_text, expired_text):
             assert route.ask(Program(web.url, text), ours).status_code == 401, route
-    assert held(container) == before
+    assert content_hashes(container) == before
 
 
 def test_a_token_may_do_what_its_scopes_say(web: Web, tokens: Tokens, ours: Customer) -> None:
@@ -95,14 +77,14 @@ def test_another_connections_data_looks_like_missing_data(
 ) -> None:
     program = tokens.program(web.url, connections=[ours.connection.id])
     program.get("/connections")  # so that its use is recorded
-    before = held(container)
+    before = content_hashes(container)
     nobodys = replace(rival, ids={**rival.ids, **dict.fromkeys(OF_CONNECTIONS, 999_999)})
     for route in (each for each in routes() if each.is_of_connection):
         there, nowhere = route.ask(program, rival), route.ask(program, nobodys)
         if there.status_code != 422:  # invalid input is reported before access is checked
             assert (there.status_code, there.text) == (404, nowhere.text), route
         assert there.status_code == nowhere.status_code, route
-    assert held(container) == before
+    assert content_hashes(container) == before
 
 
 def test_no_response_reveals_another_connection(web: Web, tokens: Tokens, ours: Customer, rival: Customer) -> None:
@@ -124,7 +106,7 @@ def test_no_response_reveals_a_secret(web: Web, tokens: Tokens, rival: Customer)
 def test_reading_changes_nothing(web: Web, container: Container, tokens: Tokens, ours: Customer) -> None:
     program = tokens.program(web.url)
     program.get("/connections")
-    before = held(container)
+    before = content_hashes(container)
     for route in (each for each in routes() if each.method == "get"):
         route.ask(program, ours)
-    assert held(container) == before
+    assert content_hashes(container) == before

@@ -24,11 +24,11 @@ from models.schema.tables import ConnectionRow
 from models.schema.user_tables import IdempotencyKeyRow
 from models.users import idempotency
 from models.users import tokens as models
-from models.users.idempotency import ABANDONED_AFTER, KEPT_FOR, RequestKey
+from models.users.idempotency import ABANDONED_AFTER, RESPONSE_RETENTION, RequestKey
 from models.users.repository import Rights
 from models.users.tokens import TokenScope
 from tests.factories import NOW
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.models import outages
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_requests import problem
@@ -197,7 +197,10 @@ def test_a_key_belongs_to_its_token_and_lasts_a_day(
     first = one.post(address, **key).json()
     assert one.post(address, **key).json() == first
     assert other.post(address, **key).json() != first
-    for later, same in ((KEPT_FOR - timedelta(minutes=1), True), (KEPT_FOR + timedelta(minutes=1), False)):
+    for later, same in (
+        (RESPONSE_RETENTION - timedelta(minutes=1), True),
+        (RESPONSE_RETENTION + timedelta(minutes=1), False),
+    ):
         at = clock() + later
         monkeypatch.setattr(container, "clock", lambda at=at: at)
         container.idempotency.delete_old(now=at)
@@ -323,7 +326,7 @@ def test_a_self_paused_connection_needs_a_passed_test_or_force_to_resume(
     assert bound.post(f"{address}/resume?despite_failed_test=true").json()["state"] == "working"
 
 
-def test_the_webhook_gets_another_url(web: Web, bound: Program) -> None:
+def test_the_webhook_url_is_replaced(web: Web, bound: Program) -> None:
     response = bound.post(f"/connections/{web.connection.id}/webhook-url").json()
     assert web.notify(b"{}").status_code == 404
     web.webhook_url = response["webhook_url"].replace("https://bridge.example", web.url)
@@ -347,7 +350,7 @@ def test_a_connection_is_erased_by_its_name(web: Web, container: Container, boun
 def test_no_answer_about_an_erased_connection_is_repeated(
     web: Web, container: Container, program: Program
 ) -> None:
-    job_id, key = failed_job(container, web.connection), {"Idempotency-Key": "k-1"}
+    job_id, key = add_failed_job(container, web.connection), {"Idempotency-Key": "k-1"}
     added = program.post("/connections", NEW, **key)
     for name, (path, body) in {
         "k-2": (f"/jobs/{job_id}/retry", None),
@@ -363,7 +366,7 @@ def test_no_answer_about_an_erased_connection_is_repeated(
     assert kept == [RequestKey.of(0, "k-1").key]
 
 
-def test_only_a_token_for_all_connections_adds_one(bound: Program) -> None:
+def test_only_a_token_for_all_connections_adds_a_connection(bound: Program) -> None:
     assert problem(bound.post("/connections", NEW)) == (403, "all_connections_needed")
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from i18n.messages import msg
-from models.admin import job_actions
+from models.admin import job_details
 from models.enums import EntityType, JobState, Record
 from models.inbox import links
 from models.inbox.links import Link
@@ -14,13 +14,13 @@ from models.inbox.transitions import JobEvent
 from models.schema.record_summary import RecordSummary
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.models.completed_jobs import completed_job
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
-from tests.web.match_questions import CANDIDATES, asked
-from web.api.app import written
+from tests.web.match_questions import CANDIDATES, add_question
+from web.api.app import openapi_document
 from web.api.job_actions import VALID_FOR
 from worker.container import Container, clock
 
@@ -33,13 +33,13 @@ def program(web: Web, tokens: Tokens) -> Program:
 
 
 def state(container: Container, job_id: int) -> JobState:
-    job = job_actions.show(container.database, job_id)
+    job = job_details.find(container.database, job_id)
     assert job
     return job.state
 
 
 def test_jobs_are_filtered_by_the_query(web: Web, container: Container, program: Program) -> None:
-    failed = failed_job(container, web.connection, record_id="1", title="Invoice 1024")
+    failed = add_failed_job(container, web.connection, record_id="1", title="Invoice 1024")
     done = completed_job(
         container.database, web.connection.id, Record(EntityType.EXPENSE, "2"), title="Voucher 7"
     ).id
@@ -59,7 +59,7 @@ def test_jobs_are_filtered_by_the_query(web: Web, container: Container, program:
         assert {each["id"] for each in program.get("/jobs", **query).json()["items"]} == found, query
     assert [each["id"] for each in program.get("/expenses").json()["items"]] == [done]
     assert len(program.get("/jobs?state=done&state=done").json()["items"]) == 1
-    assert "uniqueItems" not in written()
+    assert "uniqueItems" not in openapi_document()
     since = clock()
     assert program.get("/jobs", updated_since=since.isoformat()).json()["items"] == []
     program.post(f"/jobs/{failed}/retry")
@@ -76,14 +76,14 @@ def test_a_list_continues_where_its_page_ended(web: Web, container: Container, p
     start, numbers = clock() - timedelta(hours=1), []
     for place in range(5):
         at = start + timedelta(minutes=place)
-        numbers.append(failed_job(container, web.connection, record_id=str(place), now=at))
+        numbers.append(add_failed_job(container, web.connection, record_id=str(place), now=at))
     seen: list[int] = []
     cursor: dict[str, str] | None = {}
     while cursor is not None:
         page = program.get("/jobs", limit=2, **cursor).json()
         seen += [each["id"] for each in page["items"]]
         cursor = {"cursor": page["next"]} if page["next"] else None
-        failed_job(
+        add_failed_job(
             container, web.connection, record_id=f"new-{len(seen)}"
         )  # jobs received meanwhile shift nothing
     assert seen == numbers[::-1]
@@ -92,7 +92,7 @@ def test_a_list_continues_where_its_page_ended(web: Web, container: Container, p
 def test_a_job_shows_its_attempts_in_the_requested_language(
     web: Web, container: Container, program: Program
 ) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     job = program.get(f"/jobs/{job_id}").json()
     assert (job["title"], job["error_code"], job["revision"]) == ("Invoice 1024", "account", 1)
     assert [each["message"] for each in job["attempts"]] == ["The account 3999 is unknown."]
@@ -110,7 +110,7 @@ def test_a_job_shows_its_attempts_in_the_requested_language(
 def test_actions_on_a_job_take_effect(
     web: Web, container: Container, program: Program, action: str, becomes: JobState
 ) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     assert program.post(f"/jobs/{job_id}/{action}").json()["state"] == becomes
     assert state(container, job_id) is becomes
     assert ("sync_invoices", web.connection.id) in messages(container)
@@ -119,7 +119,7 @@ def test_actions_on_a_job_take_effect(
 
 
 def test_dismissed_jobs_are_reopened(web: Web, container: Container, program: Program) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     assert problem(program.post(f"/jobs/{job_id}/reopen")) == (409, "not_applicable")
     program.post(f"/jobs/{job_id}/dismiss")
     assert problem(program.post(f"/jobs/{job_id}/retry")) == (409, "not_applicable")
@@ -127,12 +127,12 @@ def test_dismissed_jobs_are_reopened(web: Web, container: Container, program: Pr
 
 
 def test_many_jobs_are_acted_on_after_a_preview(web: Web, container: Container, program: Program) -> None:
-    first, second = (failed_job(container, web.connection, record_id=each) for each in "12")
+    first, second = (add_failed_job(container, web.connection, record_id=each) for each in "12")
     selection = {"action": "resolve", "filter": {"error_code": "account"}}
     preview = program.post("/job-actions/previews", selection).json()
     assert (preview["count"], {each["id"] for each in preview["jobs"]}) == (2, {first, second})
     assert state(container, first) is JobState.NEEDS_ATTENTION
-    late = failed_job(container, web.connection, record_id="3", now=clock() + timedelta(minutes=1))
+    late = add_failed_job(container, web.connection, record_id="3", now=clock() + timedelta(minutes=1))
     done = program.post("/job-actions", {"preview": preview["preview"]}).json()
     assert done == {"action": "resolve", "count": 2}
     assert [state(container, each) for each in (first, second, late)] == [
@@ -147,7 +147,7 @@ def test_many_jobs_are_acted_on_after_a_preview(web: Web, container: Container, 
 def test_a_preview_says_which_of_the_chosen_jobs_are_left_out(
     web: Web, container: Container, tokens: Tokens, program: Program
 ) -> None:
-    failed = failed_job(container, web.connection, record_id="1")
+    failed = add_failed_job(container, web.connection, record_id="1")
     done = completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "2")).id
     chosen = {"action": "dismiss", "ids": [failed, done, 999_999]}
     preview = program.post("/job-actions/previews", chosen).json()
@@ -190,16 +190,16 @@ def test_warnings_have_codes_for_programs(web: Web, container: Container, progra
 
 def test_dismissing_a_job_may_have_a_reason(web: Web, container: Container, program: Program) -> None:
     for number, action in (("1", "dismiss"), ("2", "resolve")):
-        job_id = failed_job(container, web.connection, record_id=number)
-        told = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
-        assert told["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
+        job_id = add_failed_job(container, web.connection, record_id=number)
+        job = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
+        assert job["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
 
 
 def test_a_preview_belongs_to_its_token_and_lasts_an_hour(
     web: Web, container: Container, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, other = tokens.program(web.url), tokens.program(web.url)
-    failed_job(container, web.connection)
+    add_failed_job(container, web.connection)
     sealed = {"preview": program.post("/job-actions/previews", ALL_RETRIED).json()["preview"]}
     assert problem(other.post("/job-actions", sealed)) == (422, "invalid")
     later = clock() + VALID_FOR + timedelta(minutes=1)
@@ -208,7 +208,7 @@ def test_a_preview_belongs_to_its_token_and_lasts_an_hour(
 
 
 def test_a_question_is_read_and_answered(web: Web, container: Container, program: Program) -> None:
-    job_id = asked(web, container)
+    job_id = add_question(web, container)
     question = program.get(f"/jobs/{job_id}/match-question").json()
     assert [each["number"] for each in question["candidates"]] == [each.number for each in CANDIDATES]
     assert question["may_be_new"]
@@ -228,10 +228,15 @@ def test_a_question_is_read_and_answered(web: Web, container: Container, program
 
 
 def test_the_health_counts_only_the_tokens_connections(web: Web, container: Container, program: Program) -> None:
-    failed_job(container, web.connection)
+    add_failed_job(container, web.connection)
     completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8"), event=JobEvent.SYNCED)
-    told = program.get("/health").json()
-    assert (told["connections"], told["needs_attention"], told["redis"], told["workers"]) == (1, 1, True, False)
+    health = program.get("/health").json()
+    assert (health["connections"], health["needs_attention"], health["redis"], health["workers"]) == (
+        1,
+        1,
+        True,
+        False,
+    )
     budget = program.get("/request-budget").json()
     assert (budget["known"], budget["allowed"], budget["remaining"]) == (True, 7000, 7000)
 
@@ -256,7 +261,7 @@ def test_a_job_has_the_details_that_identify_its_record(web: Web, container: Con
     known = replace(known, record_date=date(2026, 3, 2))
     job = completed_job(container.database, web.connection.id, event=JobEvent.REJECTED, summary=known)
     links.save(container.database, web.connection.id, job.record, Link("2026/40003"), now=NOW)
-    told = {
+    summary = {
         "number": "1024",
         "name": "",
         "party": "Nordlys AS",
@@ -267,5 +272,5 @@ def test_a_job_has_the_details_that_identify_its_record(web: Web, container: Con
         "due_date": None,
         "voucher": "40003/2026",
     }
-    assert program.get(f"/jobs/{job.id}").json()["summary"] == told
-    assert [each["summary"] for each in program.get("/jobs").json()["items"]] == [told]
+    assert program.get(f"/jobs/{job.id}").json()["summary"] == summary
+    assert [each["summary"] for each in program.get("/jobs").json()["items"]] == [summary]

@@ -15,11 +15,11 @@ from models.admin.operations import OperationType
 from models.receivers import deliveries
 from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
-from tests.installation import environment, failed_job
+from tests.installation import add_failed_job, environment
 from tests.web.api.program import Program
 from tests.web.conftest import Web
-from tests.web.security.test_auth import receiver_of
-from web.api.app import described_api
+from tests.web.customers import add_receiver
+from web.api.app import get_api
 from worker.container import Container, clock
 
 FEW, MANY = 5, 1250
@@ -41,10 +41,10 @@ def known(web: Web, container: Container) -> dict[str, object]:
     asked = container.operations.request(OperationType.DIAGNOSTICS, number, actor="test", now=clock())
     ids: dict[str, object] = {
         "connection_id": number,
-        "job_id": failed_job(container, web.connection),
+        "job_id": add_failed_job(container, web.connection),
         "operation_id": asked,
     }
-    ids |= receiver_of(container, web.connection)
+    ids |= add_receiver(container, web.connection)
     fail_deliveries(container)
     return ids
 
@@ -91,6 +91,19 @@ def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
     Steps.run(settings=settings(max_examples=examples, stateful_step_count=10))
 
 
+def test_every_value_is_described() -> None:
+    document = get_api().openapi()
+    values = {
+        f"{name}.{field}": value
+        for name, schema in document["components"]["schemas"].items()
+        for field, value in schema.get("properties", {}).items()
+    }
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            values |= {f"{method} {path} {each['name']}": each for each in operation["parameters"]}
+    assert [name for name, value in values.items() if not value.get("description")] == []
+
+
 def fail_deliveries(container: Container) -> None:
     """Make one attempt at every due delivery, which no receiver answers."""
     now, unanswered = clock(), DeliveryAttempt(problem=DeliveryProblem.NO_CONNECTION)
@@ -104,7 +117,9 @@ def fail_deliveries(container: Container) -> None:
 def schema_of_the_document() -> Any:
     """Return the schema for making requests, without headers that end in blanks: HTTP strips them."""
     config = {"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}}
-    schema = schemathesis.openapi.from_dict(described(), config=schemathesis.Config.from_dict(config))
+    schema = schemathesis.openapi.from_dict(
+        document_without_tokens(), config=schemathesis.Config.from_dict(config)
+    )
 
     @schema.hook
     def filter_headers(_: object, headers: Mapping[str, object] | None) -> bool:
@@ -113,13 +128,13 @@ def schema_of_the_document() -> Any:
     return schema
 
 
-def described() -> dict[str, Any]:
+def document_without_tokens() -> dict[str, Any]:
     """Return the document without its tokens, as every request here has a valid one."""
-    told: dict[str, Any] = deepcopy(described_api().openapi())
-    for methods in told["paths"].values():
+    document: dict[str, Any] = deepcopy(get_api().openapi())
+    for methods in document["paths"].values():
         for operation in methods.values():
             del operation["security"]
-    return told
+    return document
 
 
 # Some values fit the document and not each other, or are too long ago: that is 422, as the document says too.

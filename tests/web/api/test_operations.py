@@ -15,12 +15,12 @@ from models.inbox import links
 from models.inbox.links import Link
 from models.users.tokens import TokenScope
 from tests.factories import NOW, settings
-from tests.installation import compared, environment, messages
+from tests.installation import add_reconciliation, environment, messages
 from tests.sandbox.serving import Systems
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
-from tests.web.operations import work_off
+from tests.web.operations import run_queued_operations
 from worker import tasks
 from worker.container import Container, clock
 from worker.handlers import onboarding
@@ -39,7 +39,7 @@ def address(web: Web) -> str:
     return f"/connections/{web.connection.id}"
 
 
-def result(program: Program, asked: requests.Response) -> dict[str, Any]:
+def finished_operation(program: Program, asked: requests.Response) -> dict[str, Any]:
     assert asked.status_code == 202, asked.text
     assert asked.headers["Location"] == f"/api/v1/operations/{asked.json()['id']}"
     return dict(program.get(f"/operations/{asked.json()['id']}").json())
@@ -48,10 +48,10 @@ def result(program: Program, asked: requests.Response) -> dict[str, Any]:
 def test_credentials_are_verified(web: Web, container: Container, program: Program, address: str) -> None:
     asked = program.post(f"{address}/verifications")
     assert (asked.json()["status"], asked.json()["result"]) == ("waiting", None)
-    work_off(container)
-    told = result(program, asked)
-    assert (told["status"], told["result"]["succeeded"]) == ("finished", True)
-    assert "24SevenOffice client: Demo AS" in told["result"]["findings"][0]["message"]
+    run_queued_operations(container)
+    operation = finished_operation(program, asked)
+    assert (operation["status"], operation["result"]["succeeded"]) == ("finished", True)
+    assert "24SevenOffice client: Demo AS" in operation["result"]["findings"][0]["message"]
     assert container.connections.get(web.connection.id).client_number is not None
 
 
@@ -59,11 +59,11 @@ def test_wrong_credentials_are_reported_with_their_setting(container: Container,
     wrong = settings(moment_company="1002", moment_api_key="wrong").model_dump(mode="json")
     body = {"name": "Wrong", "settings": wrong | {"moment_api_key": "wrong", "password": "wrong"}}
     added = program.post("/connections", body)
-    work_off(container)
-    told = program.get(f"/operations/{added.json()['verification_id']}").json()
-    assert not told["result"]["succeeded"]
-    assert told["result"]["findings"][0]["setting"] == "moment_api_key"
-    assert told["result"]["findings"][0]["error_code"] == "moment_key"
+    run_queued_operations(container)
+    operation = program.get(f"/operations/{added.json()['verification_id']}").json()
+    assert not operation["result"]["succeeded"]
+    assert operation["result"]["findings"][0]["setting"] == "moment_api_key"
+    assert operation["result"]["findings"][0]["error_code"] == "moment_key"
     started = program.post(f"/connections/{added.json()['id']}/resume")
     assert (started.status_code, started.json()["code"]) == (409, "test_failed")
 
@@ -71,15 +71,15 @@ def test_wrong_credentials_are_reported_with_their_setting(container: Container,
 def test_a_connection_is_tested(container: Container, program: Program, address: str) -> None:
     asked = program.post(f"{address}/diagnostics")
     assert program.post(f"{address}/diagnostics").json()["id"] == asked.json()["id"]
-    work_off(container)
-    told = result(program, asked)["result"]
-    assert {each["status"] for each in told["findings"]} >= {"good"}
-    assert {each["check"] for each in told["findings"]} >= {"login.login", "accounting_setup.vat_codes"}
+    run_queued_operations(container)
+    outcome = finished_operation(program, asked)["result"]
+    assert {each["status"] for each in outcome["findings"]} >= {"good"}
+    assert {each["check"] for each in outcome["findings"]} >= {"login.login", "accounting_setup.vat_codes"}
     change = {"receivables_account": 1999}
     refused = program.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
     assert problem(refused) == (422, "invalid")
     assert [each["field"] for each in refused.json()["errors"]] == ["receivables_account"]
-    assert [each["name"] for each in told["clients"]] == ["Demo AS"]
+    assert [each["name"] for each in outcome["clients"]] == ["Demo AS"]
 
 
 def test_the_clients_of_a_login_need_its_password(
@@ -90,13 +90,13 @@ def test_the_clients_of_a_login_need_its_password(
     login = {"username": "many@example.com", "password": "many-password"}
     asked = bound.post(f"{address}/clients", login)
     assert "many-password" not in asked.text
-    work_off(container)
-    assert "Fjord Prosjekt AS" in {each["name"] for each in result(bound, asked)["result"]["clients"]}
+    run_queued_operations(container)
+    assert "Fjord Prosjekt AS" in {each["name"] for each in finished_operation(bound, asked)["result"]["clients"]}
     other = tokens.program(web.url, connections=[web.connection.id])
-    assert result(other, asked)["result"]["clients"] == []
+    assert finished_operation(other, asked)["result"]["clients"] == []
     known = program.post(f"{address}/clients", {"username": "demo@example.com"})
-    work_off(container)
-    assert [each["name"] for each in result(program, known)["result"]["clients"]] == ["Demo AS"]
+    run_queued_operations(container)
+    assert [each["name"] for each in finished_operation(program, known)["result"]["clients"]] == ["Demo AS"]
 
 
 def test_after_a_few_logins_the_response_says_when_to_try_again(
@@ -108,7 +108,7 @@ def test_after_a_few_logins_the_response_says_when_to_try_again(
         monkeypatch.setattr(container, "clock", lambda at=at: at)
         login = {"username": "demo@example.com", "password": f"guess {number}"}
         response = program.post(f"{address}/clients", login)
-        work_off(container)
+        run_queued_operations(container)
     assert problem(response) == (429, "login_tries")
     assert response.headers["Retry-After"] == str((60 - MAX_LOGINS) * 60)
 
@@ -144,11 +144,15 @@ def added(container: Container, name: str) -> int:
 def test_ledgers_are_compared(web: Web, container: Container, program: Program, address: str) -> None:
     period = {"first": "2026-01-01", "last": "2026-01-31"}
     asked = program.post(f"{address}/reconciliations", period)
-    work_off(container)
-    told = result(program, asked)["result"]["reconciliation"]
-    assert (told["first"], told["invoices"]["agree"], told["expenses"]) == ("2026-01-01", True, None)
-    assert result(program, asked)["result"]["succeeded"]
-    found = program.get(f"/operations/{compared(container, web.connection, with_expenses=True)}").json()
+    run_queued_operations(container)
+    reconciliation = finished_operation(program, asked)["result"]["reconciliation"]
+    assert (reconciliation["first"], reconciliation["invoices"]["agree"], reconciliation["expenses"]) == (
+        "2026-01-01",
+        True,
+        None,
+    )
+    assert finished_operation(program, asked)["result"]["succeeded"]
+    found = program.get(f"/operations/{add_reconciliation(container, web.connection, with_expenses=True)}").json()
     assert not found["result"]["succeeded"]
     discrepancies = found["result"]["reconciliation"]["invoices"]["discrepancies"]
     assert [(each["type"], each["amount"]) for each in discrepancies] == [
@@ -185,15 +189,15 @@ def test_existing_records_of_both_systems_are_matched(
     web: Web, container: Container, program: Program, address: str
 ) -> None:
     dry = program.post(f"{address}/initial-matchings", {"dry_run": True})
-    work_off(container)
-    planned = result(program, dry)["result"]["matching"]
+    run_queued_operations(container)
+    planned = finished_operation(program, dry)["result"]["matching"]
     assert {each["record_id"] for each in planned["records"]} >= {CUSTOMER}
     assert sum(planned["counts"].values()) == len(planned["records"])
     jobs = program.get("/jobs").json()["items"]
     assert jobs == []
     real = program.post(f"{address}/initial-matchings", {"create": True})
-    work_off(container)
-    assert result(program, real)["status"] == "finished"
+    run_queued_operations(container)
+    assert finished_operation(program, real)["status"] == "finished"
     assert {each["record_id"] for each in program.get("/jobs").json()["items"]} >= {CUSTOMER}
     assert ("sync_customers", web.connection.id) in messages(container)
 
@@ -203,10 +207,14 @@ def test_a_backfill_can_be_previewed(container: Container, program: Program, add
     asked = program.post(
         f"{address}/backfill-previews", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"}
     )
-    work_off(container)
-    told = result(program, asked)
-    assert (told["type"], told["status"], told["result"]["findings"]) == ("backfill_preview", "finished", [])
-    planned = told["result"]["backfill_preview"]
+    run_queued_operations(container)
+    operation = finished_operation(program, asked)
+    assert (operation["type"], operation["status"], operation["result"]["findings"]) == (
+        "backfill_preview",
+        "finished",
+        [],
+    )
+    planned = operation["result"]["backfill_preview"]
     assert {each["record_id"]: each["action"] for each in planned["records"]}[CUSTOMER] == "sync"
     assert sum(planned["counts"].values()) == len(planned["records"])
     assert program.get("/jobs").json()["items"] == []
@@ -219,8 +227,8 @@ def test_a_backfill_continues_in_turns_until_everything_is_synced(
     asked = program.post(f"{address}/backfills", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"})
     number = asked.json()["id"]
     monkeypatch.setattr(onboarding, "BATCH_SIZE", 1)
-    work_off(container)
-    halfway = result(program, asked)
+    run_queued_operations(container)
+    halfway = finished_operation(program, asked)
     assert (halfway["status"], halfway["progress"]) == ("waiting", {"done": 1, "total": 1})
     assert [each["record_id"] for each in program.get("/jobs").json()["items"]] == [CUSTOMER]
     tasks.dispatch_due()
@@ -229,9 +237,9 @@ def test_a_backfill_continues_in_turns_until_everything_is_synced(
         for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
             task(web.connection.id)
         tasks.run_operation(number)
-    told = result(program, asked)
-    assert told["status"] == "finished"
-    assert [(each["entity_type"], each["synced"]) for each in told["result"]["backfill"]] == [
+    operation = finished_operation(program, asked)
+    assert operation["status"] == "finished"
+    assert [(each["entity_type"], each["synced"]) for each in operation["result"]["backfill"]] == [
         ("customer", 1),
         ("project", 1),
         ("invoice", 0),
@@ -242,7 +250,7 @@ def test_a_cancelled_backfill_syncs_no_more(container: Container, program: Progr
     asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
     cancelled = program.post(f"/operations/{asked.json()['id']}/cancel").json()
     assert (cancelled["status"], cancelled["result"]) == ("cancelled", None)
-    work_off(container)
+    run_queued_operations(container)
     assert program.get("/jobs").json()["items"] == []
     assert problem(program.post(f"/operations/{asked.json()['id']}/cancel")) == (409, "operation_ended")
 
@@ -250,10 +258,10 @@ def test_a_cancelled_backfill_syncs_no_more(container: Container, program: Progr
 def test_a_backfill_of_a_paused_connection_says_so(container: Container, program: Program, address: str) -> None:
     program.post(f"{address}/pause", {"because": "Year end"})
     asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
-    work_off(container)
-    told = result(program, asked)["result"]
-    assert [each["message"] for each in told["findings"]] == ["The connection is paused: Year end"]
-    assert not told["succeeded"]
+    run_queued_operations(container)
+    outcome = finished_operation(program, asked)["result"]
+    assert [each["message"] for each in outcome["findings"]] == ["The connection is paused: Year end"]
+    assert not outcome["succeeded"]
 
 
 def test_settings_from_a_token_are_saved_once_they_are_accepted(
@@ -265,11 +273,11 @@ def test_settings_from_a_token_are_saved_once_they_are_accepted(
     for password, saved in (("wrong", False), ("demo-password", True)):
         change = {"identity_id": client.id, "password": password, "client_id": "7"}
         waits = bound.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
-        work_off(container)
-        told = bound.get(f"/operations/{waits.json()['operation_id']}").json()["result"]
-        assert told["succeeded"] is saved
+        run_queued_operations(container)
+        outcome = bound.get(f"/operations/{waits.json()['operation_id']}").json()["result"]
+        assert outcome["succeeded"] is saved
         assert container.connections.get(web.connection.id).settings.client_id == ("7" if saved else "")
-        assert (told["diagnostics_id"] is not None) is saved
+        assert (outcome["diagnostics_id"] is not None) is saved
 
 
 def test_secrets_saved_at_once_count_as_tried_logins(program: Program, address: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from models.receivers import deliveries
 from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import EVENT_TYPES
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.web.api.program import Program
 from tests.web.api.test_requests import problem
 from tests.web.conftest import Web
@@ -54,7 +54,7 @@ def test_an_invalid_receiver_is_refused(program: Program, body: dict[str, object
 
 def test_failed_deliveries_are_sent_again(web: Web, container: Container, program: Program) -> None:
     number = program.post("/receivers", {"url": URL}).json()["id"]
-    failed_job(container, web.connection)
+    add_failed_job(container, web.connection)
     address, now = f"/receivers/{number}", clock()
     lease = deliveries.acquire(container.database, number, now=now, until=now + timedelta(minutes=1))
     assert lease

@@ -13,7 +13,7 @@ from models.users import tokens as models
 from models.users.tokens import TokenScope
 from tests.web.api.program import Program, Tokens
 from tests.web.conftest import Web
-from web.api.app import written
+from web.api.app import openapi_document
 from web.api.gate import MAX_PARAMETERS, MAX_VALUES
 from web.api.problems import MAX_NAMED, accepted_language
 from web.security.headers import MAX_BODY_BYTES
@@ -24,15 +24,15 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "openapi.json"
 
 def problem(response: requests.Response) -> tuple[int, str]:
     assert response.headers["Content-Type"] == "application/problem+json"
-    told = response.json()
-    assert told["status"] == response.status_code
-    assert told["type"] == f"urn:moment24:problem:{told['code']}"
-    return response.status_code, told["code"]
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert body["type"] == f"urn:moment24:problem:{body['code']}"
+    return response.status_code, body["code"]
 
 
 def test_the_document_in_docs_is_the_one_served(web: Web) -> None:
-    assert DOCUMENT.read_text() == written(), "run make openapi"
-    assert requests.get(f"{web.url}/api/v1/openapi.json", timeout=10).json() == json.loads(written())
+    assert DOCUMENT.read_text() == openapi_document(), "run make openapi"
+    assert requests.get(f"{web.url}/api/v1/openapi.json", timeout=10).json() == json.loads(openapi_document())
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_only_a_few_of_very_many_errors_are_named(
     program = tokens.program(web.url)
     response = program.ask(method, path.format(web.connection.id), data=body, headers=headers)
     assert problem(response) == (422, "invalid")
-    told = response.json()["errors"]
-    assert (len(told) <= MAX_NAMED + 1, told[-1]["detail"]) == (
+    errors = response.json()["errors"]
+    assert (len(errors) <= MAX_NAMED + 1, errors[-1]["detail"]) == (
         True,
         "There are more errors than those listed here.",
     )
@@ -179,9 +179,13 @@ def test_only_a_few_of_very_many_errors_are_named(
 
 def test_some_errors_are_named_and_the_rest_are_mentioned(web: Web, tokens: Tokens) -> None:
     body = {"action": "retry", "filter": {"state": [f"x{number}" for number in range(MAX_NAMED + 5)]}}
-    told = tokens.program(web.url).post("/job-actions/previews", body).json()["errors"]
-    assert [each["location"] for each in told] == ["body"] * (MAX_NAMED + 1)
-    assert told[-1] == {"location": "body", "field": "", "detail": "There are more errors than those listed here."}
+    errors = tokens.program(web.url).post("/job-actions/previews", body).json()["errors"]
+    assert [each["location"] for each in errors] == ["body"] * (MAX_NAMED + 1)
+    assert errors[-1] == {
+        "location": "body",
+        "field": "",
+        "detail": "There are more errors than those listed here.",
+    }
 
 
 def test_a_query_with_very_many_parameters_is_refused(web: Web, tokens: Tokens) -> None:
@@ -205,7 +209,7 @@ def test_a_body_without_a_length_is_limited_too(web: Web, tokens: Tokens) -> Non
     assert problem(response) == (413, "too_large")
 
 
-def test_a_crash_is_a_problem_too(
+def test_a_crash_is_answered_with_a_problem(
     web: Web, tokens: Tokens, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(container, "is_alive", lambda: 1 / 0)
@@ -250,7 +254,7 @@ def test_the_last_use_of_a_token_is_known_to_the_minute(container: Container, to
 
 
 @pytest.mark.parametrize(
-    ("method", "address", "body", "said"),
+    ("method", "address", "body", "message"),
     [
         ("POST", "/job-actions/previews", {"action": "retry", "job": 1}, "Unknown field."),
         ("GET", "/jobs?updated_since=2026-01-31T08:00:00", None, "time zone"),
@@ -259,11 +263,11 @@ def test_the_last_use_of_a_token_is_known_to_the_minute(container: Container, to
     ],
 )
 def test_a_refusal_says_what_is_allowed(
-    web: Web, tokens: Tokens, method: str, address: str, body: object, said: str
+    web: Web, tokens: Tokens, method: str, address: str, body: object, message: str
 ) -> None:
     refused = tokens.program(web.url).ask(method, address, json=body)
     assert problem(refused) == (422, "invalid")
-    assert said in refused.json()["errors"][0]["detail"]
+    assert message in refused.json()["errors"][0]["detail"]
 
 
 def test_an_instant_may_have_any_time_zone(web: Web, tokens: Tokens) -> None:

@@ -10,7 +10,7 @@ from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser
-from tests.web.users import EMAIL, PASSWORD, add_user
+from tests.web.users import EMAIL, PASSWORD, signed_in_browser
 from worker.container import Container, clock
 
 ANOTHER = "another horse battery"
@@ -24,10 +24,7 @@ SAFARI = (
 
 @pytest.fixture
 def browser(web: Web, container: Container) -> Browser:
-    add_user(container, Role.VIEWER)
-    browser = Browser(web.url)
-    browser.sign_in(EMAIL, PASSWORD)
-    return browser
+    return signed_in_browser(web.url, container, Role.VIEWER)
 
 
 def change(browser: Browser, *, present: str = PASSWORD, password: str = ANOTHER, again: str = ANOTHER) -> str:
@@ -128,7 +125,7 @@ def test_the_pages_are_in_the_chosen_language(browser: Browser) -> None:
     assert '<html lang="nb">' in browser.ask("GET", "/account").text
 
 
-def test_users_of_an_organizations_sign_in_have_no_password_to_change(web: Web) -> None:
+def test_users_of_an_organization_have_no_password_to_change(web: Web) -> None:
     for address in ("/account", "/account/password"):
         page = web.as_(Role.VIEWER).get(address).text
         assert "so you don't have a password here" in page

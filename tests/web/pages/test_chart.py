@@ -45,8 +45,8 @@ def test_the_line_skips_periods_in_which_nothing_was_synced() -> None:
 
 def test_each_period_shows_its_numbers() -> None:
     svg = drawn(span(4, 2), span(0, 1))
-    told = [group.find("title").text for group in svg.iter("g")]
-    assert told == [f"{NOW:%H}:00: 4 synced, 2 failed", f"{NOW:%H}:00: 0 synced, 1 failed"]
+    texts = [group.find("title").text for group in svg.iter("g")]
+    assert texts == [f"{NOW:%H}:00: 4 synced, 2 failed", f"{NOW:%H}:00: 0 synced, 1 failed"]
 
 
 def test_without_numbers_there_is_a_chart_without_a_line() -> None:
@@ -55,10 +55,10 @@ def test_without_numbers_there_is_a_chart_without_a_line() -> None:
     assert set(heights(svg, "good")) == {0}
 
 
-def test_it_has_a_description_for_screen_readers() -> None:
+def test_a_chart_has_a_description_for_screen_readers() -> None:
     svg = drawn(span(1, mean=5, longest=9))
-    told = [svg.find("title").text, svg.find("desc").text]
-    assert (svg.get("role"), told) == (
+    texts = [svg.find("title").text, svg.find("desc").text]
+    assert (svg.get("role"), texts) == (
         "img",
         [
             "Last 24 hours",
@@ -68,7 +68,7 @@ def test_it_has_a_description_for_screen_readers() -> None:
     assert svg.get("aria-labelledby").split() == [svg.find("title").get("id"), svg.find("desc").get("id")]
 
 
-def test_its_text_is_escaped() -> None:
+def test_the_text_of_a_chart_is_escaped() -> None:
     svg = drawn(span(1), title=msg('"<b>&<'))
     assert [element.tag for element in svg.iter("b")] == []
     assert svg.find("title").text == '"<b>&<'

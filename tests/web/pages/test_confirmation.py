@@ -14,7 +14,7 @@ from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users import sessions
 from models.users.repository import Rights, User
-from models.users.sessions import CONFIRMED_FOR, Beginning
+from models.users.sessions import CONFIRMED_FOR, SessionDetails
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
 from tests.web.conftest import Person, Web
@@ -66,8 +66,8 @@ def anna(web: Web, container: Container, user: User) -> Person:
     return returning(web, container, user)
 
 
-def returning(web: Web, container: Container, user: User, *, how: Beginning | None = None) -> Person:
-    token = sessions.start(container.database, user.id, now=clock() - CONFIRMED_FOR, how=how)
+def returning(web: Web, container: Container, user: User, *, details: SessionDetails | None = None) -> Person:
+    token = sessions.start(container.database, user.id, now=clock() - CONFIRMED_FOR, details=details)
     return Person(web.url, token=token)
 
 
@@ -135,7 +135,7 @@ def test_a_new_secret_of_a_connection_is_kept_encrypted_meanwhile(
     assert ASKED not in fill_in(anna, address, username="other@example.com").text
 
 
-def test_another_client_needs_it_as_a_secret_does(anna: Person, web: Web) -> None:
+def test_settings_that_open_another_client_need_confirmation_too(anna: Person, web: Web) -> None:
     for entered in ({"username": "other@example.com"}, {"moment_company": "1002"}, {"moment_api_key": TYPED}):
         assert ASKED in fill_in(anna, f"/connections/{web.connection.id}/settings", **entered).text
 
@@ -151,15 +151,17 @@ def test_users_with_a_second_factor_enter_a_code(web: Web, container: Container,
     assert go_on(anna, asked, TOTP(key).at(now + timedelta(seconds=30))).status_code == 303
 
 
-def test_guesses_are_limited_there_too(anna: Person) -> None:
+def test_guesses_at_a_confirmation_are_limited_too(anna: Person) -> None:
     asked = fill_in(anna, "/users/new", **NEW_USER)
     for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS):
         asked = go_on(anna, asked, "guess")
     assert "Too many attempts." in go_on(anna, asked, PASSWORD).text
 
 
-def test_users_of_an_organizations_sign_in_sign_in_there_again(web: Web, container: Container, user: User) -> None:
-    anna = returning(web, container, user, how=Beginning(by_openid=True))
+def test_users_of_an_organization_confirm_by_signing_in_there_again(
+    web: Web, container: Container, user: User
+) -> None:
+    anna = returning(web, container, user, details=SessionDetails(by_openid=True))
     headers = {"Referer": f"{web.url}/users/new", **anna.cookies}
     asked = anna.ask(
         "POST", "/users/new", data={"csrf": anna.csrf, **NEW_USER, "proof": PASSWORD}, headers=headers
@@ -167,8 +169,8 @@ def test_users_of_an_organizations_sign_in_sign_in_there_again(web: Web, contain
     assert 'href="/sign-in/openid?fresh=yes&amp;next=/users/new"' in asked.text
     assert 'type="password"' not in asked.text
     assert "doesn't report when you signed in" in asked.text
-    proved = Beginning(by_openid=True, proved_at=clock())
-    back = returning(web, container, user, how=proved)
+    proved = SessionDetails(by_openid=True, proved_at=clock())
+    back = returning(web, container, user, details=proved)
     assert fill_in(back, "/users/new", **NEW_USER).status_code == 303
 
 

@@ -17,7 +17,7 @@ from models.inbox.links import Link
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.schema.tables import AuditRow, ConnectionRow
 from tests.factories import NOW
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
 from worker import tasks
@@ -165,7 +165,7 @@ def test_a_bookkeeper_enters_the_settings_of_the_owners_document(settings_page: 
 
 
 @pytest.mark.parametrize(
-    ("name", "entered", "said"),
+    ("name", "entered", "message"),
     [
         ("moment_company", "", "This field is required."),
         ("username", "  ", "This field is required."),
@@ -201,12 +201,12 @@ def test_invalid_input_is_shown_at_its_field_and_nothing_is_saved(
     settings_page: SettingsPage,
     name: str,
     entered: str | list[str],
-    said: str,
+    message: str,
 ) -> None:
     before = settings_page.saved
     page = settings_page.save(password="typed-password", client_id="kept <b>", **{name: entered})
     assert page.status_code == 422
-    assert error_at(page, name) == said
+    assert error_at(page, name) == message
     assert "typed-password" not in page.text
     assert 'value="kept &lt;b&gt;"' in page.text
     assert settings_page.saved == before
@@ -238,7 +238,7 @@ def test_the_page_counts_the_changes_that_came_without_a_webhook(settings_page: 
         [ModifiedRecord("9", now)],
         now=now,
     )
-    failed_job(settings_page.container, connection, record_id="9")
+    add_failed_job(settings_page.container, connection, record_id="9")
     cells = re.findall(
         r'data-label="Without a webhook \(7 days\)">(\d+)<',
         settings_page.person.get(f"{settings_page.overview}/webhooks").text,
@@ -280,8 +280,8 @@ def test_a_form_without_its_version_saves_nothing(settings_page: SettingsPage) -
 def test_the_audit_log_records_who_changed_what(settings_page: SettingsPage) -> None:
     settings_page.save(receivables_account="1501", password="typed-password")
     with settings_page.container.database.transaction() as session:
-        told = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
-    changed = [what for actor, what in told if actor.startswith("administrator-")]
+        entries = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
+    changed = [what for actor, what in entries if actor.startswith("administrator-")]
     assert changed == ["Password: changed", "Receivables account: 1500 → 1501"]
 
 

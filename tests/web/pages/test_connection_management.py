@@ -36,12 +36,12 @@ def test_a_connection_is_renamed(administrator: Person, web: Web, container: Con
 def test_a_name_must_be_unique_and_not_empty(administrator: Person, web: Web, container: Container) -> None:
     other = settings(moment_company="1002", username="other@example.com")
     container.connections.add("Fjord AS", other, actor="test", now=clock())
-    for name, said in (
+    for name, message in (
         ("Fjord AS", "A connection named Fjord AS already exists."),
         (" ", "This field is required."),
     ):
         page = post(administrator, web, "rename", name=name)
-        assert (page.status_code, summary_of(page)) == (422, {"name": f"Name: {said}"})
+        assert (page.status_code, summary_of(page)) == (422, {"name": f"Name: {message}"})
     assert container.connections.get(web.connection.id).name == "Demo AS"
 
 
@@ -70,7 +70,7 @@ def test_a_connection_with_running_jobs_is_not_erased(
     assert container.connections.get(web.connection.id).paused_because
 
 
-def test_administrators_of_some_connections_may_do_neither(web: Web, container: Container) -> None:
+def test_administrators_of_some_connections_neither_rename_nor_erase_one(web: Web, container: Container) -> None:
     one = web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])
     page = f"/connections/{web.connection.id}"
     assert "/manage" not in one.get(page).text

@@ -11,7 +11,7 @@ from models.admin.operations import OperationType
 from models.enums import EntityType, Record, Role
 from models.inbox.enqueue import enqueue
 from sync.diagnostics.findings import CheckStatus, Finding
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Person, Web
 from worker.container import Container, clock
@@ -79,7 +79,7 @@ ASKED = {"first": "2026-10-01", "last": "2026-10-31", "entity_types": "", "dry_r
 
 
 @pytest.mark.parametrize(
-    ("type_", "result", "said"),
+    ("type_", "result", "status"),
     [
         (OperationType.DIAGNOSTICS, {"findings": [finding(CheckStatus.BAD)] * 2}, "2 errors"),
         (OperationType.DIAGNOSTICS, {"findings": [finding(CheckStatus.GOOD)]}, "No errors"),
@@ -92,12 +92,12 @@ ASKED = {"first": "2026-10-01", "last": "2026-10-31", "entity_types": "", "dry_r
     ],
 )
 def test_the_history_shows_the_result_of_an_operation(
-    web: Web, container: Container, type_: OperationType, result: dict[str, Any], said: str
+    web: Web, container: Container, type_: OperationType, result: dict[str, Any], status: str
 ) -> None:
     number = container.operations.request(type_, web.connection.id, input_=ASKED, actor="kari", now=clock())
     container.operations.complete(number, result, now=clock())
     history = web.as_(Role.OPERATOR).get(f"/connections/{web.connection.id}/history").text
-    assert re.findall(r'data-label="Status">(.*?)</td>', history) == [said]
+    assert re.findall(r'data-label="Status">(.*?)</td>', history) == [status]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_overview_counts_the_records_and_says_when_one_was_synced_and_the_ke
     web: Web, container: Container
 ) -> None:
     completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, "1"), at=clock())
-    failed_job(container, web.connection, record_id="2")
+    add_failed_job(container, web.connection, record_id="2")
     enqueue(container.database, web.connection.id, [Record(EntityType.INVOICE, "3")], now=clock())
     key_saved_at = container.connections.get(web.connection.id).api_key_saved_at
     assert key_saved_at

@@ -90,7 +90,7 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"name": " "}, "This field is required."),
         ({"name": "Demo AS"}, "A connection named Demo AS already exists."),
@@ -104,20 +104,20 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
     ],
 )
 def test_invalid_input_is_shown_at_its_field_and_nothing_is_added(
-    web: Web, container: Container, wrong: dict[str, str], said: str
+    web: Web, container: Container, wrong: dict[str, str], message: str
 ) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)
     response = fill_in(administrator, "/connections/new", **NEW | wrong)
     assert response.status_code == 422
     (name,) = wrong
-    assert re.search(rf'<p class="error" id="{name}-error">{re.escape(said)}</p>', response.text)
+    assert re.search(rf'<p class="error" id="{name}-error">{re.escape(message)}</p>', response.text)
     assert "new@example.com" in response.text or name == "username"
     assert "typed-password" not in response.text
     assert "moment-new-key" not in response.text
     assert [each.name for each in container.connections.all()] == ["Demo AS"]
 
 
-def test_only_administrators_of_all_connections_add_one(web: Web) -> None:
+def test_only_administrators_of_all_connections_add_a_connection(web: Web) -> None:
     own = web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])
     for person in (own, web.as_(Role.OPERATOR)):
         assert person.get("/connections/new").status_code == 404
@@ -220,8 +220,8 @@ def test_a_notice_is_shown_once_and_is_in_no_url(web: Web) -> None:
     assert "Connection resumed." not in operator.get(address, done="resumed").text
     operator.post(f"{address}/resume")
     elsewhere = operator.get("/connections").text
-    told, later = operator.get(address).text, operator.get(address).text
-    assert [("Connection resumed." in page) for page in (elsewhere, told, later)] == [False, True, False]
+    next_page, later = operator.get(address).text, operator.get(address).text
+    assert [("Connection resumed." in page) for page in (elsewhere, next_page, later)] == [False, True, False]
 
 
 def test_all_errors_of_the_form_are_summed_up_with_links_and_take_the_focus(web: Web) -> None:

@@ -10,7 +10,7 @@ from models.enums import PENDING, EntityType, JobState, Record, Role
 from models.inbox.transitions import JobEvent
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW, settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.models import outages
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
@@ -21,7 +21,7 @@ def test_jobs_that_need_attention_come_first_and_are_linked(web: Web, container:
     person = web.as_(Role.VIEWER)
     container.connections.save_test_result(web.connection.id, failed_checks=0, at=clock())
     assert "All good" in person.get("/").text
-    failed_job(container, web.connection)
+    add_failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "The password is wrong.", now=NOW)
     page = person.get("/").text
     assert '<a href="/records?state=needs_attention&amp;error_code=account">1 record</a>' in page

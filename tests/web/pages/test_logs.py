@@ -8,7 +8,7 @@ from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
 from models.enums import Role
 from models.users import account_alerts
 from tests.factories import NOW, settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.web.conftest import Person, Web
 from worker.container import Container
 
@@ -54,7 +54,7 @@ def test_users_download_the_audit_log_as_far_as_they_may_see_it(web: Web, contai
 
 
 def test_the_audit_log_is_filtered_by_who_what_and_when_and_links_records(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     operator, administrator = web.as_(Role.OPERATOR), web.as_(Role.ADMINISTRATOR)
     operator.post("/records/act", action="retry", job=str(job_id))
     container.connections.pause(web.connection.id, "Summer.", actor="Kari@example.com", now=NOW)
@@ -78,7 +78,7 @@ def test_the_audit_log_is_filtered_by_who_what_and_when_and_links_records(web: W
 
 
 def test_the_audit_log_is_downloaded_for_excel_in_the_readers_language(web: Web, container: Container) -> None:
-    failed_job(container, web.connection)
+    add_failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "=1+1", actor="kari@example.com", now=NOW)
     person = web.as_(Role.VIEWER, language=Language.NORWEGIAN)
     response = person.get("/audit-log/export", form="excel", topic="pauses")

@@ -15,7 +15,7 @@ from models.enums import EntityType, Lane, Role, Scope
 from models.inbox import circuit_breaker, webhook_intake
 from models.schema.tables import ConnectionRow, LaneRow
 from tests.factories import settings
-from tests.installation import failed_job, messages
+from tests.installation import add_failed_job, messages
 from tests.models import outages
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, summary_of
@@ -26,8 +26,8 @@ DAY = timedelta(days=1)
 
 def add(container: Container, name: str, *, started: bool = True) -> Connection:
     key = name.lower().replace(" ", "-")
-    told = settings(moment_company=key)
-    return container.connections.add(name, told, actor="test", now=clock(), started=started)[0]
+    own = settings(moment_company=key)
+    return container.connections.add(name, own, actor="test", now=clock(), started=started)[0]
 
 
 def names(
@@ -54,7 +54,7 @@ def three(web: Web, container: Container) -> list[Connection]:
     now, database = clock(), container.database
     container.connections.save_test_result(well.id, failed_checks=0, at=now)
     container.connections.save_test_result(ill.id, failed_checks=2, at=now - DAY)
-    failed_job(container, ill)
+    add_failed_job(container, ill)
     for each, at in ((well, now), (ill, now - 8 * DAY)):
         webhook_intake.record_activity(database, Lane(each.id, EntityType.INVOICE), now=at)
     with database.transaction() as session:
@@ -220,11 +220,11 @@ def test_recipients_are_added_to_many_and_nothing_else_changes(
     container.connections.save_test_result(well.id, failed_checks=0, at=tested)
     asked = administrator.get("/connections/confirm", action="add_recipients", all="yes")
     fields = fields_of(asked, "/connections/act")
-    for typed, said in (("", "This field is required."), ("nobody", "“nobody” is not an email address.")):
+    for typed, message in (("", "This field is required."), ("nobody", "“nobody” is not an email address.")):
         refused = administrator.post(
             "/connections/act", **fields | {"error_emails": typed}, action="add_recipients"
         )
-        assert (refused.status_code, error_at(refused, "error_emails")) == (422, said)
+        assert (refused.status_code, error_at(refused, "error_emails")) == (422, message)
         assert list(summary_of(refused)) == ["error_emails"]
     right = {"error_emails": "drift@example.com\nbooks@example.com"}
     done = administrator.post("/connections/act", **fields | right, action="add_recipients")

@@ -4,14 +4,14 @@ from models.admin import notes
 from models.admin.erasure import erase_connection
 from models.enums import Role
 from tests.factories import NOW, settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.web.api.program import Tokens
 from tests.web.conftest import Web
 from worker.container import Container
 
 
 def test_a_note_is_saved_once_and_shown_to_viewers_with_author_and_time(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     response = person.post(f"/records/{job_id}/notes", note=" Asked Kari.\r\nShe <calls> on Monday. ")
     assert (response.status_code, response.headers["Location"]) == (303, f"/records/{job_id}#notes")
@@ -30,20 +30,20 @@ def test_a_note_is_saved_once_and_shown_to_viewers_with_author_and_time(web: Web
 
 
 def test_a_list_marks_only_records_with_a_note(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     assert f'href="/records/{job_id}#notes"' not in web.as_(Role.VIEWER).get("/records").text
 
 
 @pytest.mark.parametrize(
-    ("note", "told"), [(" \r\n ", "Write a note first."), ("x" * 1001, "A note has at most 1000 characters.")]
+    ("note", "message"), [(" \r\n ", "Write a note first."), ("x" * 1001, "A note has at most 1000 characters.")]
 )
 def test_an_invalid_note_is_refused_and_stays_in_the_form(
-    web: Web, container: Container, note: str, told: str
+    web: Web, container: Container, note: str, message: str
 ) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     response = web.as_(Role.OPERATOR).post(f"/records/{job_id}/notes", note=note)
     assert response.status_code == 422
-    assert told in response.text
+    assert message in response.text
     assert note.strip() in response.text
     assert notes.of_job(container.database, job_id) == []
 
@@ -51,7 +51,7 @@ def test_an_invalid_note_is_refused_and_stays_in_the_form(
 def test_the_number_of_notes_on_a_record_is_limited(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     monkeypatch.setattr(notes, "MAX_NOTES", 1)
     person = web.as_(Role.OPERATOR)
     person.post(f"/records/{job_id}/notes", note="One")
@@ -61,7 +61,7 @@ def test_the_number_of_notes_on_a_record_is_limited(
 
 def test_only_the_companys_operators_write_notes(web: Web, container: Container) -> None:
     other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     assert web.as_(Role.VIEWER).post(f"/records/{job_id}/notes", note="x").status_code == 404
     assert (
         web.as_(Role.OPERATOR, connections=[other.id]).post(f"/records/{job_id}/notes", note="x").status_code
@@ -71,7 +71,7 @@ def test_only_the_companys_operators_write_notes(web: Web, container: Container)
 
 
 def test_a_program_writes_and_reads_notes(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     program = Tokens(container).program(web.url)
     response = program.post(f"/jobs/{job_id}/notes", {"text": "Paid by card.\nSee mail."})
     assert (response.status_code, response.json()["text"]) == (201, "Paid by card.\nSee mail.")
@@ -81,7 +81,7 @@ def test_a_program_writes_and_reads_notes(web: Web, container: Container) -> Non
 
 
 def test_a_note_is_erased_with_its_record(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     notes.add(container.database, job_id, "Call Kari Nordmann", actor="kari@example.com", now=NOW)
     container.connections.pause(web.connection.id, "", actor="test", now=NOW)
     erase_connection(container.database, web.connection.id, actor="test", now=NOW)

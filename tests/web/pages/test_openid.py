@@ -29,8 +29,8 @@ def there() -> Iterator[Organization]:
 @pytest.fixture
 def environ(database_url: str, redis_url: str, there: Organization) -> dict[str, str]:
     """An installation that knows the organization."""
-    told = {"OPENID_ISSUER": there.issuer, "OPENID_CLIENT_ID": CLIENT[0], "OPENID_CLIENT_SECRET": CLIENT[1]}
-    return environment(database_url, redis_url) | told
+    variables = {"OPENID_ISSUER": there.issuer, "OPENID_CLIENT_ID": CLIENT[0], "OPENID_CLIENT_SECRET": CLIENT[1]}
+    return environment(database_url, redis_url) | variables
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def come_back(browser: Browser, there: Organization, *, wanted: str = "/account"
     """Open the organization's sign-in, and return where it redirects the browser to."""
     leaving = browser.ask("GET", asked or f"/sign-in/openid?next={wanted}")
     assert leaving.status_code == 303
-    back = urlsplit(there.send_back(leaving.headers["Location"]))
+    back = urlsplit(there.follow_redirect(leaving.headers["Location"]))
     assert f"{back.scheme}://{back.netloc}{back.path}" == "https://bridge.example/sign-in/openid/back"
     return f"{back.path}?{back.query}"
 
@@ -58,18 +58,20 @@ def test_users_whom_the_organization_vouches_for_are_signed_in(web: Web, there: 
 
 
 @pytest.mark.parametrize(
-    ("told", "confirmed"), [(None, True), (0, False), (3600, False)], ids=["at once", "without a time", "long ago"]
+    ("seconds_ago", "confirmed"),
+    [(None, True), (0, False), (3600, False)],
+    ids=["at once", "without a time", "long ago"],
 )
 def test_a_fresh_sign_in_there_confirms_their_identity(
-    web: Web, container: Container, there: Organization, anna: User, told: int | None, *, confirmed: bool
+    web: Web, container: Container, there: Organization, anna: User, seconds_ago: int | None, *, confirmed: bool
 ) -> None:
     browser = Browser(web.url)
     browser.ask("GET", come_back(browser, there))
     (session,) = sessions.of_user(container.database, anna, now=clock())
     assert session.by_openid
     assert not session.is_confirmed(clock())
-    if told is not None:
-        there.claims["auth_time"] = int(time.time()) - told if told else None
+    if seconds_ago is not None:
+        there.claims["auth_time"] = int(time.time()) - seconds_ago if seconds_ago else None
     link = come_back(browser, there, asked="/sign-in/openid?fresh=yes&next=/account")
     assert browser.ask("GET", link).headers["Location"] == "/account"
     (session,) = sessions.of_user(container.database, anna, now=clock())
@@ -125,16 +127,16 @@ def test_no_one_is_redirected_to_another_site(web: Web, there: Organization, ann
     assert anna.email
 
 
-def test_the_state_kept_meanwhile_is_encrypted(web: Web) -> None:
+def test_the_state_of_a_sign_in_is_kept_encrypted_in_a_cookie(web: Web) -> None:
     (kept,) = cookies_of(Browser(web.url).ask("GET", "/sign-in/openid"))
     assert (kept.key, kept["httponly"], kept["secure"], kept["max-age"]) == ("__Host-openid", True, True, "600")
     assert kept.value.startswith("v2:gAAAA")
 
 
 def test_a_silent_organization_is_reported(database_url: str, redis_url: str) -> None:
-    told = {"OPENID_ISSUER": "http://127.0.0.1:1", "OPENID_CLIENT_ID": "x", "OPENID_CLIENT_SECRET": "y"}
+    variables = {"OPENID_ISSUER": "http://127.0.0.1:1", "OPENID_CLIENT_ID": "x", "OPENID_CLIENT_SECRET": "y"}
     with (
-        installed(environment(database_url, redis_url) | told),
+        installed(environment(database_url, redis_url) | variables),
         own_logging(),
         serving(create_app()) as url,
     ):

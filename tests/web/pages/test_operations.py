@@ -9,7 +9,7 @@ from tests.installation import environment
 from tests.sandbox.serving import Systems
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fields_of, fill_in
-from tests.web.operations import work_off
+from tests.web.operations import run_queued_operations
 from worker import tasks
 from worker.container import Container, clock
 
@@ -35,7 +35,7 @@ def test_a_test_says_what_works_and_what_does_not(person: Person, container: Con
     assert "Testing both systems." in waiting
     assert "Settings saved." in waiting
     assert "Testing the connection" in person.get(f"{address}/test").text
-    work_off(container)
+    run_queued_operations(container)
     answered = person.get(place)
     assert "data-awaits" not in answered.text
     assert "http-equiv" not in answered.text
@@ -54,7 +54,7 @@ def test_an_account_is_refused_once_a_test_has_read_the_chart(
     person: Person, container: Container, address: str
 ) -> None:
     person.post(f"{address}/test")
-    work_off(container)
+    run_queued_operations(container)
     refused = fill_in(person, f"{address}/settings", receivables_account="1501")
     assert refused.status_code == 422
     assert "These accounts don't exist in 24SevenOffice: 1501." in refused.text
@@ -70,7 +70,7 @@ def test_one_of_several_clients_is_chosen_by_name(
     waiting = person.get(place)
     assert "Checking with 24SevenOffice." in waiting.text
     assert f'data-awaits="{place}"' in waiting.text
-    work_off(container)
+    run_queued_operations(container)
     page = person.get(place)
     assert "data-awaits" not in page.text
     assert "Fjord Prosjekt AS" in page.text
@@ -83,10 +83,10 @@ def test_one_of_several_clients_is_chosen_by_name(
     (fjord,) = [each["id"] for each in _clients(container) if each["name"] == "Fjord Prosjekt AS"]
     fields = fields_of(page, f"{address}/settings") | {"identity_id": fjord, "password": "many-password"}
     assert person.ask("POST", f"{address}/settings", data=fields).status_code == 303
-    work_off(container)
+    run_queued_operations(container)
     now = container.connections.get(web.connection.id).settings
     assert (now.username, now.identity_id, now.client_id) == ("many@example.com", fjord, "typed")
-    work_off(container)
+    run_queued_operations(container)
     for chooses, chosen in (
         (person, f'value="{fjord}"'),
         (web.as_(Role.ADMINISTRATOR), f'value="{fjord}" checked'),
@@ -96,7 +96,7 @@ def test_one_of_several_clients_is_chosen_by_name(
 
 def test_a_refused_login_is_shown_at_its_field(person: Person, container: Container, address: str) -> None:
     asked = fill_in(person, f"{address}/settings", to=f"{address}/clients", password="wrong")
-    work_off(container)
+    run_queued_operations(container)
     assert "rejected the user name or password" in person.get(asked.headers["Location"]).text
 
 
@@ -105,7 +105,7 @@ def test_for_administrators_of_all_an_empty_password_means_the_saved_one(
 ) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)
     asked = fill_in(administrator, f"{address}/settings", to=f"{address}/clients")
-    work_off(container)
+    run_queued_operations(container)
     assert "Demo AS <span" in administrator.get(asked.headers["Location"]).text
 
 
@@ -128,7 +128,7 @@ def test_a_users_input_is_shown_to_no_one_else(
         person, f"{address}/settings", to=f"{address}/clients", client_id="typed", password="demo-password"
     )
     place = asked.headers["Location"]
-    work_off(container)
+    run_queued_operations(container)
     assert 'value="typed"' in person.get(place).text
     assert 'value="typed"' not in web.as_(Role.ADMINISTRATOR).get(place).text
     other, _ = container.connections.add(
@@ -167,12 +167,12 @@ def test_an_impossible_operation_number_is_refused(person: Person, address: str,
     assert person.get(f"{address}/settings", operation=number).status_code == 400
 
 
-def test_a_crash_is_a_result_too(
+def test_a_crash_is_shown_as_the_result_of_a_test(
     person: Person, container: Container, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Container, "moment", None)
     place = person.post(f"{address}/test").headers["Location"]
-    work_off(container)
+    run_queued_operations(container)
     assert "An internal error occurred in the integration." in person.get(place).text
 
 

@@ -19,12 +19,13 @@ from tests.factories import NOW
 from tests.models.event_log import URL
 from tests.web.conftest import Person, Web
 from tests.web.http_browser import Browser
+from tests.web.users import EMAIL, PASSWORD, add_user, can_sign_in, set_up_factor
 from web.dependencies import FORM_MEDIA_TYPE
 from web.pages import second_factor as factor_page
 from web.security import auth
 from worker.container import Container, clock
 
-EMAIL, PASSWORD, ANOTHER = "anna@example.com", "correct horse battery", "another horse battery"
+ANOTHER = "another horse battery"
 GIVEN = "given by telephone"
 PAGE = "/account/second-factor"
 EVERYWHERE = {"everywhere": "yes"}
@@ -55,9 +56,7 @@ GIVING_ACCESS: dict[str, dict[str, str]] = {
 def anna(container: Container) -> User:
     everything = Rights(Role.ADMINISTRATOR, Scope())
     users.add(container.database, "eva@example.com", everything, password=None, actor="test", now=NOW)
-    user = users.add(container.database, EMAIL, everything, password=PASSWORD, actor="test", now=NOW)
-    users.keep_password(container.database, user.id)
-    return users.get(container.database, user.id)
+    return add_user(container)
 
 
 @pytest.fixture
@@ -82,19 +81,8 @@ def give_password(container: Container, user: User) -> None:
     users.set_password(container.database, user.id, GIVEN, actor="eva@example.com", now=NOW)
 
 
-def set_up_factor(container: Container, user: User) -> str:
-    offered = second_factor.offer(container.vault, user)
-    key, _ = second_factor.app_key(container.vault, user, offered)
-    second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(NOW), now=NOW)
-    return key
-
-
 def disable(container: Container, user: User) -> None:
     users.disable(container.database, user.id, actor="eva@example.com", now=NOW)
-
-
-def knows(web: Web, password: str) -> bool:
-    return Browser(web.url).sign_in(EMAIL, password).status_code == 303
 
 
 def person(web: Web, container: Container, user: User, *, confirmed: bool = True) -> Person:
@@ -125,7 +113,7 @@ def test_a_code_is_refused_if_the_password_has_changed_meanwhile(
 ) -> None:
     key, browser = set_up_factor(container, anna), Browser(web.url)
     browser.sign_in(EMAIL, PASSWORD)
-    meanwhile(second_factor, "accepts", lambda: give_password(container, anna))
+    meanwhile(second_factor, "use_code", lambda: give_password(container, anna))
     data = {"csrf": browser.form("/sign-in/code"), "code": TOTP(key).at(clock())}
     assert browser.ask("POST", "/sign-in/code", data=data).status_code == 403
     assert sessions.of_user(container.database, anna, now=clock()) == []
@@ -140,7 +128,7 @@ def test_a_password_changed_meanwhile_is_not_changed_back(
     meanwhile(passwords, "hash_new", lambda: give_password(container, anna))
     response = browser.ask("POST", "/account/password", data=data)
     assert response.status_code == 422
-    assert (knows(web, ANOTHER), knows(web, GIVEN)) == (False, True)
+    assert (can_sign_in(web.url, EMAIL, ANOTHER), can_sign_in(web.url, EMAIL, GIVEN)) == (False, True)
 
 
 def test_a_session_ended_meanwhile_sets_no_password(
@@ -149,7 +137,7 @@ def test_a_session_ended_meanwhile_sets_no_password(
     thief = person(web, container, anna)
     meanwhile(passwords, "hash_new", lambda: give_password(container, anna))
     assert thief.post(f"/users/{anna.id}/password", password=ANOTHER).status_code == 403
-    assert (knows(web, ANOTHER), knows(web, GIVEN)) == (False, True)
+    assert (can_sign_in(web.url, EMAIL, ANOTHER), can_sign_in(web.url, EMAIL, GIVEN)) == (False, True)
     thief = person(web, container, anna)
     meanwhile(passwords, "hash_new", lambda: give_password(container, anna))
     new = {"email": "thief@example.com", "password": ANOTHER, "role": "administrator", "everywhere": "yes"}
@@ -164,7 +152,7 @@ def test_an_outdated_password_confirms_nothing(
     thief = person(web, container, anna, confirmed=False)
     meanwhile(passwords, "verify", lambda: give_password(container, anna))
     assert thief.post(f"/users/{anna.id}/password", password=ANOTHER, proof=PASSWORD).status_code == 403
-    assert (knows(web, ANOTHER), knows(web, GIVEN)) == (False, True)
+    assert (can_sign_in(web.url, EMAIL, ANOTHER), can_sign_in(web.url, EMAIL, GIVEN)) == (False, True)
 
 
 @pytest.mark.parametrize("action", ["", "/recovery-codes", "/remove"])

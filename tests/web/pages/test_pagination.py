@@ -9,7 +9,7 @@ from models.admin.operations import OperationType
 from models.enums import Role
 from models.schema.audit_entries import add_entry
 from tests.factories import NOW
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.web.conftest import Person, Web
 from worker.container import Container
 
@@ -27,7 +27,7 @@ def older(person: Person, page: str) -> str:
 
 def test_the_record_list_shows_its_position_and_counts_filtered_records(web: Web, container: Container) -> None:
     for number in range(52):
-        failed_job(container, web.connection, record_id=str(number), title=f"Invoice {number}")
+        add_failed_job(container, web.connection, record_id=str(number), title=f"Invoice {number}")
     person = web.as_(Role.VIEWER)
     first = person.get("/records").text
     assert (place_on(first), place_on(older(person, first))) == ("1–50 of 52", "51–52 of 52")
@@ -44,9 +44,9 @@ def test_the_audit_log_and_the_overview_show_their_position_too(
             add_entry(session, connection_id=web.connection.id, at=NOW, actor="kari", action=f"Deed {number}")
     person = web.as_(Role.OPERATOR, connections=[web.connection.id])
     first = person.get("/audit-log").text
-    told = re.search(r"1–50 of (\d+)", first)
-    assert told
-    assert place_on(older(person, first)) == f"51–{told[1]} of {told[1]}"
+    found = re.search(r"1–50 of (\d+)", first)
+    assert found
+    assert place_on(older(person, first)) == f"51–{found[1]} of {found[1]}"
     assert place_on(person.get("/").text) == "1–1 of 1"
     monkeypatch.setattr(pagination, "MAX_COUNTED", 55)
     assert place_on(person.get("/audit-log").text) == "1–50 of many"

@@ -8,14 +8,14 @@ from datetime import date
 import lxml.html
 import pytest
 
-from models.admin import discrepancies, job_actions
+from models.admin import discrepancies, job_details
 from models.admin.operations import OperationType
 from models.enums import EntityType, JobState, Lane, Record, Role
 from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from sync.reconciliation.report import ReconciliationReport, Total
-from tests.installation import EXPENSE_KEY, compared, messages
+from tests.installation import EXPENSE_KEY, add_reconciliation, messages
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import error_at, forms_to, summary_of
 from web.pages.reconciliation import RECONCILIATIONS_SHOWN
@@ -33,7 +33,7 @@ def person(web: Web) -> Person:
 @pytest.fixture
 def place(web: Web, container: Container) -> str:
     """The page of a reconciliation in which invoice 1024, with the id 9, is missing."""
-    return f"/operations/{compared(container, web.connection)}"
+    return f"/operations/{add_reconciliation(container, web.connection)}"
 
 
 def test_a_requested_reconciliation_says_why_it_could_not_be_made(
@@ -52,7 +52,7 @@ def test_a_requested_reconciliation_says_why_it_could_not_be_made(
     assert place in person.get(f"/connections/{web.connection.id}/reconciliation").text
 
 
-def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container: Container) -> None:
+def test_the_last_month_is_reconciled_by_default(web: Web, person: Person, container: Container) -> None:
     person.post(f"/connections/{web.connection.id}/compare", month="")
     operation = container.operations.latest(web.connection.id, OperationType.RECONCILIATION)
     assert operation
@@ -60,7 +60,7 @@ def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container:
 
 
 @pytest.mark.parametrize(
-    ("month", "said"),
+    ("month", "message"),
     [
         ("2099-01", "Choose a month that has begun."),
         ("2026-13", "Enter a month, such as 2026-01."),
@@ -69,12 +69,12 @@ def test_without_a_month_it_is_the_last_one(web: Web, person: Person, container:
     ],
 )
 def test_a_month_that_cannot_be_compared_is_refused_at_its_field(
-    web: Web, person: Person, container: Container, month: str, said: str
+    web: Web, person: Person, container: Container, month: str, message: str
 ) -> None:
     page = person.post(f"/connections/{web.connection.id}/compare", month=month)
     assert container.operations.latest(web.connection.id, OperationType.RECONCILIATION) is None
-    assert (page.status_code, error_at(page, "month")) == (422, said)
-    assert summary_of(page) == {"month": f"Month: {said}"}
+    assert (page.status_code, error_at(page, "month")) == (422, message)
+    assert summary_of(page) == {"month": f"Month: {message}"}
     assert f'value="{month}"' in page.text
 
 
@@ -141,7 +141,7 @@ def test_an_accepted_difference_is_known_with_user_and_reason_until_it_changes(
     web: Web, person: Person, container: Container, place: str
 ) -> None:
     person.post(f"{place}/resolve", key="voucher/2026-101-17", action="accept", why="Entered by the accountant.")
-    for where in (place, f"/operations/{compared(container, web.connection)}"):
+    for where in (place, f"/operations/{add_reconciliation(container, web.connection)}"):
         page = person.get(where).text
         assert "Accepted differences" in page
         known = lxml.html.document_fromstring(page).find_class("findings")[0].text_content()
@@ -152,11 +152,11 @@ def test_an_accepted_difference_is_known_with_user_and_reason_until_it_changes(
     assert "Accepted a difference: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
     person.post(f"{place}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
     assert "Reconciled – no differences" in person.get(place).text
-    changed = f"/operations/{compared(container, web.connection, amount=1)}"
+    changed = f"/operations/{add_reconciliation(container, web.connection, amount=1)}"
     assert "Differences found" in person.get(changed).text
 
 
-def test_nothing_is_accepted_without_a_reason(person: Person, place: str) -> None:
+def test_a_difference_is_accepted_only_with_a_reason(person: Person, place: str) -> None:
     page = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ")
     assert (page.status_code, "Accepted differences" in page.text) == (422, False)
     assert error_at(page, "why") == summary_of(page)["why"] == "Enter a reason to accept this difference."
@@ -166,7 +166,7 @@ def test_expenses_have_their_own_section_and_can_be_synced_again(
     web: Web, person: Person, container: Container
 ) -> None:
     database, number = container.database, web.connection.id
-    page = f"/operations/{compared(container, web.connection, with_expenses=True)}"
+    page = f"/operations/{add_reconciliation(container, web.connection, with_expenses=True)}"
     text = person.get(page).text
     assert text.index("<h2>Invoices") < text.index('<h2 id="expenses">Expenses') < text.index("Removed in Moment")
     assert "25 %" in text
@@ -177,7 +177,7 @@ def test_expenses_have_their_own_section_and_can_be_synced_again(
     done = person.post(f"{page}/resolve", key=f"expense/{EXPENSE_KEY}", action="send").headers["Location"]
     assert "We check Moment first" in person.get(done).text
     assert messages(container) == [("sync_expenses", number)]
-    job = job_actions.find(database, number, voucher)
+    job = job_details.find_by_record(database, number, voucher)
     assert job
     assert job.state is JobState.QUEUED
     assert list(links.find_by_prefix(database, number, EntityType.EXPENSE, "2026-104-40001/")) == [
@@ -210,7 +210,7 @@ def test_a_viewer_can_only_read_reconciliations(web: Web, place: str) -> None:
 def test_earlier_reconciliations_are_listed_with_their_results(
     web: Web, container: Container, person: Person
 ) -> None:
-    made = [compared(container, web.connection) for _ in range(RECONCILIATIONS_SHOWN + 1)]
+    made = [add_reconciliation(container, web.connection) for _ in range(RECONCILIATIONS_SHOWN + 1)]
     page = person.get(f"/connections/{web.connection.id}/reconciliation").text
     assert [f'"/operations/{each}"' in page for each in made] == [False] + [True] * RECONCILIATIONS_SHOWN
     assert "2 differences" in page
@@ -219,7 +219,7 @@ def test_earlier_reconciliations_are_listed_with_their_results(
 
 
 def _state(container: Container, web: Web) -> JobState:
-    job = job_actions.find(container.database, web.connection.id, INVOICE)
+    job = job_details.find_by_record(container.database, web.connection.id, INVOICE)
     assert job
     return job.state
 
@@ -229,7 +229,7 @@ def test_later_acceptances_elsewhere_do_not_change_a_reconciliation(
 ) -> None:
     accept = {"key": "voucher/2026-101-17", "action": "accept"}
     person.post(f"{place}/resolve", **accept, why="Entered by the accountant.")
-    later = f"/operations/{compared(container, web.connection)}"
+    later = f"/operations/{add_reconciliation(container, web.connection)}"
     person.post(f"{later}/resolve", **accept, why="Another reason.")
     assert "Entered by the accountant." in person.get(place).text
     person.post(f"{later}/resolve", key="voucher/2026-101-17", action="withdraw")
@@ -243,10 +243,13 @@ def test_a_reconciliation_shows_earlier_acceptances_too(
     web: Web, person: Person, container: Container, place: str
 ) -> None:
     person.post(f"{place}/resolve", key="voucher/2026-101-17", action="accept", why="By the accountant.")
-    later = compared(container, web.connection)
+    later = add_reconciliation(container, web.connection)
     operation = container.operations.get(later)
     assert operation
-    assert discrepancies.recorded(container.database, operation)["voucher/2026-101-17"].why == "By the accountant."
+    assert (
+        discrepancies.acceptances_in(container.database, operation)["voucher/2026-101-17"].why
+        == "By the accountant."
+    )
     assert "By the accountant." in person.get(f"/operations/{later}").text
 
 
@@ -258,9 +261,9 @@ def test_an_acceptance_is_withdrawn_and_logged(web: Web, person: Person, contain
     page = person.get(undone.headers["Location"])
     assert "No longer accepted." in page.text
     assert "Accepted differences" not in page.text
-    assert discrepancies.accepted(container.database, web.connection.id) == {}
-    said = web.as_(Role.ADMINISTRATOR).get("/audit-log", topic="reconciliation").text
-    assert "No longer accepted as a difference: Invoice 1024 (Paid in cash.)" in said
+    assert discrepancies.acceptances(container.database, web.connection.id) == {}
+    audit_log = web.as_(Role.ADMINISTRATOR).get("/audit-log", topic="reconciliation").text
+    assert "No longer accepted as a difference: Invoice 1024 (Paid in cash.)" in audit_log
     again = person.post(f"{place}/resolve", key="invoice/9", action="withdraw")
     assert "Nothing was done" in person.get(again.headers["Location"]).text
     assert "withdraw" not in forms_to(web.as_(Role.VIEWER).get(place), f"{place}/resolve")
@@ -269,7 +272,7 @@ def test_an_acceptance_is_withdrawn_and_logged(web: Web, person: Person, contain
 def test_a_reconciliation_is_downloaded_for_excel_as_it_was_made(
     web: Web, person: Person, container: Container
 ) -> None:
-    number = compared(container, web.connection, with_expenses=True)
+    number = add_reconciliation(container, web.connection, with_expenses=True)
     person.post(f"/operations/{number}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
     viewer = web.as_(Role.VIEWER)
     address = f"/reconciliations/{number}/export"

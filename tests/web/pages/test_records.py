@@ -22,7 +22,7 @@ from models.schema.tables import SyncJobRow
 from sync.engine.call_log import RemoteCall
 from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.models.completed_jobs import INVOICE, completed_job
 from tests.web.conftest import Web
 from worker.container import Container, clock
@@ -37,12 +37,12 @@ def other(container: Container) -> Connection:
     connection, _ = container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW
     )
-    failed_job(container, connection, title="Invoice 4711")
+    add_failed_job(container, connection, title="Invoice 4711")
     return connection
 
 
 def test_a_record_shows_everything_known_about_it(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
     for words in (
         "Invoice 1024",
@@ -94,10 +94,12 @@ def test_an_expense_names_its_voucher_and_each_of_its_expenses(web: Web, contain
         assert f'href="https://moment.example/1001/projectExpenses/{expense}"' in page
 
 
-def test_the_calls_to_both_systems_are_laid_out_as_text(web: Web, container: Container) -> None:
-    said = RemoteCall("GET invoices/9", "", f'{{"name": "{HOSTILE}", "amount": 1250.00}}')
+def test_calls_to_both_systems_are_shown_formatted(web: Web, container: Container) -> None:
+    get_call = RemoteCall("GET invoices/9", "", f'{{"name": "{HOSTILE}", "amount": 1250.00}}')
     sent = RemoteCall("SaveBundleList", f"<Bundle><Name>{HOSTILE}</Name></Bundle>", "")
-    job = completed_job(container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(said, sent))
+    job = completed_job(
+        container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(get_call, sent)
+    )
     for path in (f"/records/{job.id}", "/records", "/expenses"):
         page = web.as_(Role.OPERATOR).get(path).text
         assert "<script>" not in page
@@ -187,13 +189,13 @@ def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container
     ],
 )
 def test_an_invalid_query_still_shows_a_page(web: Web, container: Container, query: str) -> None:
-    failed_job(container, web.connection)
+    add_failed_job(container, web.connection)
     for path in LISTS:
         assert web.as_(Role.OPERATOR).get(f"{path}?{query}").status_code == 200
 
 
 def test_no_one_sees_another_customers_data(web: Web, container: Container, other: Connection) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     assert theirs.get(f"/records/{job_id}").status_code == 404
     for path in (*LISTS, "/records?text=1024", "/records?company=Demo", "/audit-log?company=Demo"):
@@ -205,7 +207,7 @@ def test_no_one_sees_another_customers_data(web: Web, container: Container, othe
 
 
 def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-1"), title="Voucher 1")
     viewer, operator = web.as_(Role.VIEWER), web.as_(Role.OPERATOR)
     for path in ("/records", "/expenses", f"/records/{job_id}"):
@@ -220,7 +222,7 @@ def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
 
 
 def test_the_pages_are_in_the_readers_language(web: Web, container: Container) -> None:
-    job_id = failed_job(container, web.connection)
+    job_id = add_failed_job(container, web.connection)
     for language, time in ((Language.ENGLISH, "Oslo time"), (Language.NORWEGIAN, "nb")):
         page = web.as_(Role.OPERATOR, language=language).get(f"/records/{job_id}").text
         assert f'<html lang="{language}">' in page
@@ -316,8 +318,13 @@ def test_a_record_that_needs_attention_shows_customer_amount_and_dates(
     assert [word for word in ("Nordlys Arkitekter AS", *words[:3]) if word not in listed] == []
     asked = person.get("/records/confirm", action="resolve", job=str(job.id)).text
     label = dict(zip(("Customer", "Kunde"), ("Invoice date", "Fakturadato"), strict=True))[words[0]]
-    told = (f"{words[0]} Nordlys Arkitekter AS (10001)", words[1], f"{label} {words[2]}", f"{words[3]} {words[4]}")
-    assert [word for word in told if word not in asked] == []
+    facts = (
+        f"{words[0]} Nordlys Arkitekter AS (10001)",
+        words[1],
+        f"{label} {words[2]}",
+        f"{words[3]} {words[4]}",
+    )
+    assert [word for word in facts if word not in asked] == []
     customer = Record(EntityType.CUSTOMER, "7")
     named = RecordSummary(record_name="Nordlys")
     job = completed_job(

@@ -57,8 +57,8 @@ def test_all_errors_are_shown_at_once(web: Web, container: Container, per: User,
     receiver, _ = container.receivers.add("https://crm.example", EVENT_TYPES, Scope(), actor="test", now=NOW)
     page = fill_in(web.as_(Role.ADMINISTRATOR), path.format(user=per.id, receiver=receiver.id), **entered)
     assert page.status_code == 422
-    said = summary_of(page)
-    assert list(said)[: len(wrong)] == wrong
+    summary = summary_of(page)
+    assert list(summary)[: len(wrong)] == wrong
     for name in wrong:
         assert f'id="{name}-error"' in page.text
 

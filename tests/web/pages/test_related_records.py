@@ -6,7 +6,7 @@ from models.inbox.links import Link
 from models.inbox.transitions import JobEvent
 from models.schema.record_summary import RecordSummary
 from tests.factories import NOW, settings
-from tests.installation import compared
+from tests.installation import add_reconciliation
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
 from worker.container import Container
@@ -51,7 +51,7 @@ def test_a_voucher_links_to_the_projects_of_its_costs(web: Web, container: Conta
 
 
 def test_a_difference_links_to_its_record_if_there_is_one(web: Web, container: Container) -> None:
-    place = f"/operations/{compared(container, web.connection)}"
+    place = f"/operations/{add_reconciliation(container, web.connection)}"
     person = web.as_(Role.OPERATOR)
     assert '<td data-label="Invoice">1024</td>' in person.get(place).text
     invoice = completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, "9"))

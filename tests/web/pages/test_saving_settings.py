@@ -19,7 +19,7 @@ from tests.installation import environment
 from tests.sandbox.serving import Systems
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in, summary_of
-from tests.web.operations import work_off
+from tests.web.operations import run_queued_operations
 from worker import tasks
 from worker.container import Container, clock
 from worker.handlers import operations
@@ -63,20 +63,20 @@ class Page:
         assert asked.status_code == 303
         return asked.headers["Location"]
 
-    def work_off(self) -> None:
-        work_off(self.container)
+    def run_queued_operations(self) -> None:
+        run_queued_operations(self.container)
 
     def shown(self) -> str:
         return self.person.get(self.address).text
 
     def test(self) -> None:
         self.person.post(f"{self.overview}/test")
-        self.work_off()
+        self.run_queued_operations()
 
     def refused(self, **entered: str) -> requests.Response:
         """Have settings refused, and open the form with the input."""
         before, place = self.connection, self.save(**entered)
-        self.work_off()
+        self.run_queued_operations()
         assert (self.saved, self.connection.updated_at) == (before.settings, before.updated_at)
         assert "Your changes weren't saved" in self.person.get(place).text
         return self.person.get(self.address, operation=place.rpartition("/")[2])
@@ -101,7 +101,7 @@ def test_a_wrong_password_saves_no_client_for_the_next_right_one(page: Page) -> 
 def test_looking_up_clients_with_a_wrong_password_shows_it_at_the_password(page: Page) -> None:
     address = f"{page.overview}/clients"
     asked = fill_in(page.person, page.address, to=address, password="guessed").headers["Location"]
-    page.work_off()
+    page.run_queued_operations()
     form = page.person.get(asked.partition("#")[0])
     assert error_at(form, "password").startswith("24SevenOffice rejected the user name or password. Enter")
     assert list(summary_of(form)) == ["password"]
@@ -123,7 +123,7 @@ def test_the_chosen_client_is_shown_by_name_whatever_the_last_test_says(page: Pa
 
 def test_accepted_settings_are_saved_in_the_name_of_the_user_who_entered_them(page: Page) -> None:
     place = page.save(identity_id=page.rivals.upper(), password="many-password", client_id="77")
-    page.work_off()
+    page.run_queued_operations()
     assert (page.saved.identity_id.lower(), page.saved.client_id) == (page.rivals, "77")
     noted = audit_log.page(page.container.database, Scope(frozenset({page.number}))).lines[0]
     assert noted.actor == page.email
@@ -136,10 +136,10 @@ def test_accepted_settings_are_saved_in_the_name_of_the_user_who_entered_them(pa
 def test_a_self_paused_connection_resumes_with_accepted_settings(page: Page) -> None:
     page.container.connections.pause(page.number, "no", now=clock())
     page.save(identity_id=page.rivals, password="guessed")
-    page.work_off()
+    page.run_queued_operations()
     assert page.connection.paused_because == "no"
     page.save(identity_id=page.rivals, password="many-password")
-    page.work_off()
+    page.run_queued_operations()
     assert page.connection.paused_because == ""
 
 
@@ -151,7 +151,7 @@ def test_another_user_of_the_same_client_is_saved_despite_links(page: Page) -> N
     )
     other = {"username": "demo@example.com", "password": "demo-password", "identity_id": ""}
     page.save(**other)
-    page.work_off()
+    page.run_queued_operations()
     assert page.saved.username == "demo@example.com"
     form = page.refused(**MANY, identity_id=page.rivals)
     assert "links refer to customers" in form.text
@@ -173,7 +173,7 @@ def test_saving_a_new_password_ends_the_former_ones_session(page: Page, *, other
 
 
 @pytest.mark.parametrize(
-    ("entered", "field", "said"),
+    ("entered", "field", "message"),
     [
         (
             {"identity_id": "00000000-0000-0000-0000-00000000abcd"},
@@ -190,16 +190,16 @@ def test_saving_a_new_password_ends_the_former_ones_session(page: Page, *, other
     ],
 )
 def test_a_login_that_does_not_reach_the_client_is_refused_at_its_field(
-    page: Page, entered: dict[str, str], field: str, said: str
+    page: Page, entered: dict[str, str], field: str, message: str
 ) -> None:
-    assert said in error_at(page.refused(**{"password": "many-password", **entered}), field)
+    assert message in error_at(page.refused(**{"password": "many-password", **entered}), field)
 
 
 def test_a_company_is_saved_only_with_a_key_that_opens_it(page: Page) -> None:
     form = page.refused(moment_company="1002", moment_api_key="moment-demo-key")
     assert "rejects the API key" in error_at(form, "moment_api_key")
     page.save(moment_company="1002", moment_api_key=OTHER_KEY)
-    page.work_off()
+    page.run_queued_operations()
     assert (page.saved.moment_company, page.saved.moment_api_key.get_secret_value()) == ("1002", OTHER_KEY)
 
 
@@ -225,7 +225,7 @@ def test_the_first_of_two_tabs_to_be_checked_is_saved(page: Page) -> None:
         page.person.ask("POST", page.address, data={**fields, **chosen, "client_id": client}).headers["Location"]
         for client in ("1", "2")
     ]
-    page.work_off()
+    page.run_queued_operations()
     assert page.saved.client_id == "1"
     assert "someone else changed these settings" in page.person.get(places[1]).text
     form = page.person.get(page.address, operation=places[1].rpartition("/")[2])
@@ -237,7 +237,7 @@ def test_settings_that_another_user_saves_during_the_check_stay(page: Page) -> N
     place = page.save(identity_id=page.rivals, password="many-password")
     assert fill_in(page.web.as_(Role.ADMINISTRATOR), page.address, client_id="88").status_code == 303
     before = page.connection
-    page.work_off()
+    page.run_queued_operations()
     assert (page.saved, page.connection.updated_at) == (before.settings, before.updated_at)
     assert "someone else changed these settings" in page.person.get(place).text
 
@@ -250,7 +250,7 @@ def test_without_a_worker_nothing_changes_and_the_pages_say_so(page: Page) -> No
     assert "many-password" not in waiting
     assert "are being verified" in page.web.as_(Role.ADMINISTRATOR).get(page.address).text
     assert page.connection == before
-    page.work_off()
+    page.run_queued_operations()
     assert "are being verified" not in page.person.get(page.address).text
 
 
@@ -259,7 +259,7 @@ def test_settings_that_waited_too_long_are_not_saved(page: Page, monkeypatch: py
     later = clock() + OPERATION_TIMEOUT + timedelta(minutes=1)
     monkeypatch.setattr(page.container, "clock", lambda: later)
     page.container.operations.delete_old_logins(before=later - OPERATION_TIMEOUT)
-    page.work_off()
+    page.run_queued_operations()
     assert page.connection == before
     assert "took too long" in page.person.get(place).text
 
@@ -281,7 +281,7 @@ def test_a_user_who_lost_the_right_meanwhile_changes_nothing(page: Page, web: We
         users.update(database, user.id, Rights(Role.OPERATOR, scope), actor="test", now=clock())
     else:
         users.update(database, user.id, Rights(role, Scope(frozenset({other.id}))), actor="test", now=clock())
-    page.work_off()
+    page.run_queued_operations()
     assert page.connection == before
 
 
@@ -302,7 +302,7 @@ def test_a_check_interrupted_by_a_killed_worker_runs_again(page: Page, monkeypat
 def test_input_is_kept_without_secrets_and_shown_only_to_its_author(page: Page) -> None:
     place = page.save(identity_id=page.rivals, password="many-password")
     another = page.web.as_(Role.ADMINISTRATOR)
-    page.work_off()
+    page.run_queued_operations()
     operation = page.container.operations.get(int(place.rpartition("/")[2]))
     assert operation
     assert "many-password" not in str((operation.input, operation.result))

@@ -18,7 +18,7 @@ from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import serving
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser
-from tests.web.users import EMAIL, PASSWORD, add_user
+from tests.web.users import EMAIL, PASSWORD, add_user, signed_in_browser
 from web.app import create_app
 from worker.container import Container, clock
 
@@ -46,10 +46,7 @@ def enter(browser: Browser, code: str, *, path: str = "/sign-in/code") -> reques
 
 @pytest.fixture
 def browser(web: Web, container: Container) -> Browser:
-    add_user(container)
-    browser = Browser(web.url)
-    browser.sign_in(EMAIL, PASSWORD)
-    return browser
+    return signed_in_browser(web.url, container)
 
 
 def test_a_factor_is_set_up_and_required_from_then_on(browser: Browser) -> None:
@@ -91,8 +88,8 @@ def test_changes_of_a_factor_are_logged_and_mailed(browser: Browser, container: 
         "Set up a second factor",
         "Signed in with an unknown device",
     ]
-    told = alert_outbox.pending_alerts(container.database, EMAIL)
-    assert [str(alert.title) for alert in told] == [
+    alerts = alert_outbox.pending_alerts(container.database, EMAIL)
+    assert [str(alert.title) for alert in alerts] == [
         "New sign-in to your account",
         "Second factor added to your account",
         "Second factor removed from your account",
@@ -132,8 +129,8 @@ def test_a_missing_factor_cannot_be_removed_and_is_not_reported(
     (session,) = sessions.of_user(container.database, anna, now=clock())
     second_factor.remove(container.database, anna, session_id=session.id, now=NOW)
     assert audit_log.page(container.database, Scope(), users=True) == entries
-    told = alert_outbox.pending_alerts(container.database, EMAIL)
-    assert [str(alert.title) for alert in told] == ["New sign-in to your account"]
+    alerts = alert_outbox.pending_alerts(container.database, EMAIL)
+    assert [str(alert.title) for alert in alerts] == ["New sign-in to your account"]
     with pytest.raises(OutdatedProofError):
         second_factor.new_recovery_codes(container.database, anna, session_id=session.id, now=NOW)
 
@@ -163,7 +160,7 @@ def test_an_administrator_removes_the_factor_of_a_lost_phone(
     assert Browser(web.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
 
 
-def test_users_of_an_organizations_sign_in_have_no_factor_here(web: Web, container: Container) -> None:
+def test_users_of_an_organization_have_no_second_factor_here(web: Web, container: Container) -> None:
     one = web.as_(Role.VIEWER)
     page = one.get(PAGE).text
     assert "You sign in through your organization" in page
@@ -191,7 +188,9 @@ def test_an_administrator_who_needs_a_factor_can_do_nothing_before(database_url:
         answer, _ = set_up(browser, path=led)
         assert 'href="/users">I\'ve stored them' in answer.text
         assert browser.ask("GET", "/users").status_code == 200
-        by_openid = sessions.Beginning(by_openid=True)
+        by_openid = sessions.SessionDetails(by_openid=True)
         eva = add_user(container, email="eva@example.com")
-        browser.cookies["__Host-session"] = sessions.start(container.database, eva.id, now=clock(), how=by_openid)
+        browser.cookies["__Host-session"] = sessions.start(
+            container.database, eva.id, now=clock(), details=by_openid
+        )
         assert browser.ask("GET", "/users").status_code == 200

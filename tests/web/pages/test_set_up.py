@@ -14,7 +14,7 @@ from tests.installation import environment
 from tests.sandbox.serving import Systems
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fill_in, form_of, summary_of
-from tests.web.operations import work_off
+from tests.web.operations import run_queued_operations
 from worker.container import Container, clock
 
 NEW = {
@@ -31,52 +31,47 @@ def environ(database_url: str, redis_url: str, fresh_systems: Systems) -> dict[s
     return environment(database_url, redis_url, fresh_systems)
 
 
-@pytest.fixture
-def person(web: Web) -> Person:
-    return web.as_(Role.ADMINISTRATOR)
-
-
 def to_do(page: requests.Response) -> list[str]:
     """Return the steps that are not done."""
     steps = lxml.html.document_fromstring(page.content).xpath("//ol[@class='steps']/li")
     return [step.xpath("string(div/a)") for step in steps if "To do" in step.text_content()]
 
 
-def test_each_step_is_ticked_from_the_database(web: Web, person: Person, container: Container) -> None:
+def test_each_step_is_ticked_from_the_database(web: Web, administrator: Person, container: Container) -> None:
     container.erase_connection(web.connection, actor="test")
-    assert '<a class="button" href="/connections/new">Connect a company</a>' in person.get("/").text
-    address = fill_in(person, "/connections/new", **NEW).headers["Location"]
-    waits = person.get(address)
+    assert '<a class="button" href="/connections/new">Connect a company</a>' in administrator.get("/").text
+    address = fill_in(administrator, "/connections/new", **NEW).headers["Location"]
+    waits = administrator.get(address)
     assert f'data-awaits="{address}"' in waits.text
     assert "Connection added. Nothing is synced until you start it." in waits.text
-    work_off(container)
-    page = person.get(address)
+    run_queued_operations(container)
+    page = administrator.get(address)
     rest = ["Existing customers and projects", "Webhook URL", "Test"]
     assert to_do(page) == ["24SevenOffice client", "Accounts, VAT and alerts", *rest]
     assert "none is selected" in page.text
     number = int(address.rpartition("/")[2])
     (tested,) = container.operations.page(Scope(), types=[OperationType.DIAGNOSTICS], size=1).lines
     fjord = next(each["id"] for each in (tested.result or {})["clients"] if each["name"] == "Fjord Prosjekt AS")
-    saved = fill_in(person, f"{address}/settings", identity_id=fjord, error_emails="kari@example.com")
+    saved = fill_in(administrator, f"{address}/settings", identity_id=fjord, error_emails="kari@example.com")
     assert saved.headers["Location"] == address
-    work_off(container)
-    assert to_do(person.get(address)) == rest[:2]
-    person.post(f"{address}/token")
-    assert to_do(person.get(address)) == rest[:1]
-    assert "Generated; nothing received yet" in person.get(address).text
-    preview = person.post(f"{address}/matching", action="preview").headers["Location"]
-    work_off(container)
-    assert "Nothing has been changed yet." in person.get(preview).text
-    assert to_do(person.get(address)) == rest[:1]
-    person.post(f"{address}/matching", action="match")
-    work_off(container)
-    assert to_do(person.get(address)) == []
-    assert '<button class="button">Start</button>' in person.get(address).text
+    run_queued_operations(container)
+    assert to_do(administrator.get(address)) == rest[:2]
+    administrator.post(f"{address}/token")
+    assert to_do(administrator.get(address)) == rest[:1]
+    assert "Generated; nothing received yet" in administrator.get(address).text
+    preview = administrator.post(f"{address}/matching", action="preview").headers["Location"]
+    run_queued_operations(container)
+    assert "Nothing has been changed yet." in administrator.get(preview).text
+    assert to_do(administrator.get(address)) == rest[:1]
+    administrator.post(f"{address}/matching", action="match")
+    run_queued_operations(container)
+    assert to_do(administrator.get(address)) == []
+    assert '<button class="button">Start</button>' in administrator.get(address).text
     webhook_intake.record_activity(container.database, Lane(number, EntityType.INVOICE), now=clock())
-    assert "Generated; nothing received yet" not in person.get(address).text
-    assert person.post(f"{address}/resume").status_code == 303
-    assert to_do(person.get(address)) == []
-    assert "Set up this connection" not in person.get(address).text
+    assert "Generated; nothing received yet" not in administrator.get(address).text
+    assert administrator.post(f"{address}/resume").status_code == 303
+    assert to_do(administrator.get(address)) == []
+    assert "Set up this connection" not in administrator.get(address).text
     assert container.connections.get(number).paused_because == ""
 
 
@@ -88,12 +83,12 @@ def test_existing_records_are_previewed_and_then_matched(web: Web, container: Co
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/matching"
     preview = operator.post(address, action="preview").headers["Location"]
     assert f'data-awaits="{preview}"' in operator.get(preview).text
-    work_off(container)
-    told = operator.get(preview)
-    assert links.latest(container.database, web.connection.id, EntityType.CUSTOMER) is None
-    assert [button.get("value") for button in form_of(told, address).iter("button")] == ["match"]
+    run_queued_operations(container)
+    page = operator.get(preview)
+    assert links.find_latest(container.database, web.connection.id, EntityType.CUSTOMER) is None
+    assert [button.get("value") for button in form_of(page, address).iter("button")] == ["match"]
     done = operator.post(address, action="match", create="yes").headers["Location"]
-    work_off(container)
+    run_queued_operations(container)
     assert "Matched: 1." in operator.get(done).text
     history = operator.get(f"/connections/{web.connection.id}/history").text
     assert history.count("Started an initial matching that also syncs new records") == 1
@@ -107,7 +102,7 @@ def test_an_operation_is_cancelled_on_its_page_and_logged(web: Web, container: C
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}"
     place = operator.post(f"{address}/matching", action="match").headers["Location"]
     assert operator.post(f"{place}/cancel").headers["Location"] == place
-    work_off(container)
+    run_queued_operations(container)
     assert "Cancelled. What was done before that stays." in operator.get(place).text
     assert operator.post(f"{place}/cancel").status_code == 303
     number = place.rpartition("/")[2]
@@ -128,7 +123,7 @@ def test_earlier_records_are_previewed_and_then_synced_with_their_progress(web: 
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"
     days = {"first": "2026-01-01", "last": f"{clock():%Y-%m-%d}"}
     previewed = fill_in(operator, address, action="preview", **days)
-    work_off(container)
+    run_queued_operations(container)
     preview = operator.get(previewed.headers["Location"])
     assert "Nothing has been changed yet." in preview.text
     offered = form_of(preview, address).form_values()
@@ -157,14 +152,14 @@ def test_earlier_records_are_previewed_and_then_synced_with_their_progress(web: 
 
 
 @pytest.mark.parametrize(
-    ("paused", "said"),
+    ("paused", "message"),
     [
         (False, "Matched: 40. Unclear: 3 – you will be asked about them."),
         (True, "Matched: 40. Unclear: 3 – you will be asked once the connection is started."),
     ],
 )
 def test_a_matching_counts_matched_and_uncertain_records(
-    web: Web, container: Container, *, paused: bool, said: str
+    web: Web, container: Container, *, paused: bool, message: str
 ) -> None:
     operator, own = web.as_(Role.OPERATOR), web.connection
     if paused:
@@ -172,23 +167,23 @@ def test_a_matching_counts_matched_and_uncertain_records(
             "Fjord AS", settings(moment_company="1002"), actor="test", now=clock(), started=False
         )
     place = operator.post(f"/connections/{own.id}/matching", action="match").headers["Location"]
-    told = {"counts": {"link": 38, "linked": 2, "ask": 3}, "records": []}
-    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": told}, now=clock())
-    assert said in operator.get(place).text
+    stored = {"counts": {"link": 38, "linked": 2, "ask": 3}, "records": []}
+    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": stored}, now=clock())
+    assert message in operator.get(place).text
 
 
 def test_a_preview_of_nothing_to_match_says_so_without_a_button(web: Web, container: Container) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/matching"
     place = operator.post(address, action="preview").headers["Location"]
-    told = {"counts": {"linked": 16}, "records": []}
-    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": told}, now=clock())
+    stored = {"counts": {"linked": 16}, "records": []}
+    container.operations.complete(int(place.rpartition("/")[2]), {"findings": [], "matching": stored}, now=clock())
     page = operator.get(place).text
     assert "Nothing to match: all 16 are already linked." in page
     assert "Match now" not in page
 
 
 @pytest.mark.parametrize(
-    ("known", "said"),
+    ("known", "message"),
     [
         (16, "Nothing to sync: all 16 are already synced or in progress."),
         (1, "Nothing to sync: 1 record is already synced or in progress."),
@@ -196,17 +191,17 @@ def test_a_preview_of_nothing_to_match_says_so_without_a_button(web: Web, contai
     ],
 )
 def test_a_preview_of_nothing_to_sync_says_so_without_a_button(
-    web: Web, container: Container, known: int, said: str
+    web: Web, container: Container, known: int, message: str
 ) -> None:
     operator, address = web.as_(Role.OPERATOR), f"/connections/{web.connection.id}/backfill"
     days = {"first": "2026-01-01", "last": "2026-01-31"}
     place = fill_in(operator, address, action="preview", **days).headers["Location"]
-    told = {"known": known, "vouchers": 0, "amount": 0, "counts": {}, "records": []}
+    stored = {"known": known, "vouchers": 0, "amount": 0, "counts": {}, "records": []}
     container.operations.complete(
-        int(place.rpartition("/")[2]), {"findings": [], "backfill_preview": told}, now=clock()
+        int(place.rpartition("/")[2]), {"findings": [], "backfill_preview": stored}, now=clock()
     )
     page = operator.get(place).text
-    assert said in page
+    assert message in page
     assert "Sync these records" not in page
 
 

@@ -19,27 +19,20 @@ from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import serving
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser, cookies_of
+from tests.web.users import EMAIL, PASSWORD, add_user
 from web.app import create_app
 from web.security.auth import local_url
 from web.security.csrf import csrf_token
 from worker.container import Container
 
 SESSION = "__Host-session"
-EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
 RIGHTS = Rights(Role.ADMINISTRATOR, Scope())
 LONG = "".join(sha256(bytes([each])).hexdigest() for each in range(250)) + "@example.com"
 
 
-def add(container: Container, email: str = EMAIL) -> User:
-    """Add a user with their own password."""
-    user = users.add(container.database, email, RIGHTS, password=PASSWORD, actor="test", now=NOW)
-    users.keep_password(container.database, user.id)
-    return users.get(container.database, user.id)
-
-
 @pytest.fixture
 def anna(container: Container) -> User:
-    return add(container)
+    return add_user(container)
 
 
 @pytest.fixture
@@ -123,7 +116,7 @@ def test_signing_out_also_ends_a_copied_session(browser: Browser) -> None:
 
 
 def test_too_many_attempts_must_wait_but_other_users_need_not(browser: Browser, container: Container) -> None:
-    add(container, "per@example.com")
+    add_user(container, email="per@example.com")
     assert {browser.sign_in(EMAIL, "guess").status_code for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)} == {
         403
     }
@@ -168,8 +161,8 @@ def test_a_form_is_not_valid_in_another_browser(browser: Browser) -> None:
 def test_our_form_is_accepted_with_and_without_a_proxy(browser: Browser) -> None:
     for origin in ("https://bridge.example", browser.url):
         data = {"csrf": browser.form(), "email": EMAIL, "password": PASSWORD}
-        told = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
-        assert browser.ask("POST", "/sign-in", data=data, headers=told).status_code == 303
+        headers = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+        assert browser.ask("POST", "/sign-in", data=data, headers=headers).status_code == 303
         browser.cookies.clear()
 
 
@@ -200,7 +193,7 @@ def test_no_one_is_redirected_to_another_site(browser: Browser, address: str) ->
 
 
 def test_a_disabled_user_is_signed_out_at_once(browser: Browser, container: Container, anna: User) -> None:
-    add(container, "per@example.com")
+    add_user(container, email="per@example.com")
     browser.sign_in(EMAIL, PASSWORD)
     users.disable(container.database, anna.id, actor="test", now=NOW)
     assert browser.ask("GET", "/account").status_code == 303
@@ -219,7 +212,7 @@ def test_sign_ins_and_refusals_are_in_the_audit_log(browser: Browser, container:
     browser.sign_in("what is no address", PASSWORD)
     browser.sign_in("nobody@example.com", PASSWORD)
     browser.sign_in(EMAIL, PASSWORD)
-    add(container, "per@example.com")
+    add_user(container, email="per@example.com")
     users.disable(container.database, anna.id, actor="test", now=NOW)
     browser.sign_in(EMAIL, PASSWORD)
     assert audit(container)[before:] == [
@@ -232,26 +225,26 @@ def test_sign_ins_and_refusals_are_in_the_audit_log(browser: Browser, container:
 
 
 def test_a_new_device_is_mailed_once(browser: Browser, container: Container) -> None:
-    told = partial(alert_outbox.pending_alerts, container.database, EMAIL)
+    alerts = partial(alert_outbox.pending_alerts, container.database, EMAIL)
     assert browser.sign_in(EMAIL, PASSWORD).status_code == 303
     for _ in range(2):  # signing out, or closing the browser, makes it no other device
         del browser.cookies[SESSION]
         browser.sign_in(EMAIL, PASSWORD)
-    assert [str(alert.title) for alert in told()] == ["New sign-in to your account"]
+    assert [str(alert.title) for alert in alerts()] == ["New sign-in to your account"]
     other = Browser(browser.url)
     other.headers["User-Agent"] = (
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
     )
     (cookie,) = (each for each in cookies_of(other.sign_in(EMAIL, PASSWORD)) if "device" in each.key)
     assert (cookie["httponly"], cookie["secure"], cookie["max-age"]) == (True, True, str(365 * 24 * 3600))
-    assert [translate(alert.message, Language.ENGLISH) for alert in told()] == [
+    assert [translate(alert.message, Language.ENGLISH) for alert in alerts()] == [
         "New sign-in to anna@example.com from an unknown device.",
         "New sign-in to anna@example.com from Firefox, Windows.",
     ]
 
 
 def test_another_users_device_is_new_to_a_user(browser: Browser, container: Container) -> None:
-    add(container, "per@example.com")
+    add_user(container, email="per@example.com")
     for email in (EMAIL, "per@example.com"):
         browser.cookies.pop(SESSION, None)
         browser.sign_in(email, PASSWORD)
@@ -259,14 +252,14 @@ def test_another_users_device_is_new_to_a_user(browser: Browser, container: Cont
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "heading"),
     [(Language.ENGLISH, "You have been signed out."), (Language.NORWEGIAN, "Du er logget ut.")],
 )
 def test_a_refreshing_page_contains_the_message_for_an_ended_session(
-    web: Web, language: Language, said: str
+    web: Web, language: Language, heading: str
 ) -> None:
     tree = lxml.html.document_fromstring(web.as_(Role.VIEWER, language=language).get("/").content)
     (words,) = tree.xpath("//template[@id='signed-out']")
-    assert said in words.text_content()
+    assert heading in words.text_content()
     assert words.xpath(".//a/@href") == ["/sign-in"]
     assert "signed-out" not in web.get("/sign-in").text

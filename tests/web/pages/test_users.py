@@ -2,12 +2,13 @@ import pytest
 
 from models.enums import Role, Scope
 from models.users import repository as users
-from models.users import sessions, sign_in
+from models.users import sessions
 from models.users.repository import Rights, User
-from models.users.sessions import Beginning
+from models.users.sessions import SessionDetails
 from tests.factories import NOW, settings
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fill_in
+from tests.web.users import can_sign_in
 from worker.container import Container, clock
 
 PASSWORD = "correct horse battery"
@@ -17,13 +18,6 @@ PASSWORD = "correct horse battery"
 def per(container: Container, web: Web) -> User:
     rights = Rights(Role.VIEWER, Scope(frozenset({web.connection.id})))
     return users.add(container.database, "per@example.com", rights, password=PASSWORD, actor="test", now=NOW)
-
-
-def knows(container: Container, email: str, password: str) -> bool:
-    try:
-        return bool(sign_in.by_password(container.database, email, password, address="", now=clock()))
-    except sign_in.SignInRefusedError:
-        return False
 
 
 def test_users_are_listed_with_their_rights(administrator: Person, per: User) -> None:
@@ -46,7 +40,7 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
     assert "Share the password" in administrator.get(response.headers["Location"]).text
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.rights == Rights(Role.OPERATOR, Scope(frozenset({web.connection.id})))
-    assert knows(container, "eva@example.com", PASSWORD)
+    assert can_sign_in(web.url, "eva@example.com", PASSWORD)
     assert eva.password_is_temporary
 
 
@@ -73,32 +67,32 @@ def test_invalid_input_is_shown_at_its_field(
     ]
 
 
-def test_a_user_gets_other_rights(administrator: Person, container: Container, per: User) -> None:
+def test_the_rights_of_a_user_are_changed(administrator: Person, container: Container, per: User) -> None:
     response = fill_in(administrator, f"/users/{per.id}", role="administrator", everywhere="yes")
     assert response.headers["Location"] == f"/users/{per.id}"
     assert users.get(container.database, per.id).rights == Rights(Role.ADMINISTRATOR, Scope())
 
 
-def test_a_user_gets_a_new_password(administrator: Person, container: Container, per: User) -> None:
+def test_a_user_gets_a_new_password(administrator: Person, web: Web, per: User) -> None:
     address = f"/users/{per.id}/password"
     page = fill_in(administrator, f"/users/{per.id}", to=address, password="short")
     assert (page.status_code, "15 to 200 characters" in page.text) == (422, True)
     fill_in(administrator, f"/users/{per.id}", to=address, password="another horse battery")
-    assert knows(container, per.email, "another horse battery")
-    assert not knows(container, per.email, PASSWORD)
+    assert can_sign_in(web.url, per.email, "another horse battery")
+    assert not can_sign_in(web.url, per.email, PASSWORD)
 
 
-def test_a_user_is_disabled_and_enabled_again(administrator: Person, container: Container, per: User) -> None:
+def test_a_user_is_disabled_and_enabled_again(administrator: Person, web: Web, per: User) -> None:
     fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/disable")
-    assert not knows(container, per.email, PASSWORD)
+    assert not can_sign_in(web.url, per.email, PASSWORD)
     assert "Sign-in disabled" in administrator.get("/users").text
     fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/enable")
-    assert knows(container, per.email, PASSWORD)
+    assert can_sign_in(web.url, per.email, PASSWORD)
 
 
 def test_a_user_is_signed_out_everywhere(administrator: Person, container: Container, per: User, web: Web) -> None:
-    how = Beginning(device="Firefox, Windows")
-    thief = Person(web.url, token=sessions.start(container.database, per.id, now=clock(), how=how))
+    details = SessionDetails(device="Firefox, Windows")
+    thief = Person(web.url, token=sessions.start(container.database, per.id, now=clock(), details=details))
     users.keep_password(container.database, per.id)
     assert thief.get("/account").status_code == 200
     assert "Firefox, Windows" in administrator.get(f"/users/{per.id}").text

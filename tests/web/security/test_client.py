@@ -89,7 +89,7 @@ def test_an_untrusted_proxy_is_logged_once_and_shown_on_the_overview(
     assert NOT_BELIEVED not in overview(Role.ADMINISTRATOR, {})
     assert NOT_BELIEVED not in overview(Role.OPERATOR, through)
     assert NOT_BELIEVED not in overview(Role.ADMINISTRATOR, through, frozenset({connection.id}))
-    assert caplog.text.count("proxy_not_believed") == 1
+    assert caplog.text.count("proxy_not_trusted") == 1
 
 
 @pytest.mark.parametrize("url", [BELIEVED], indirect=True)
@@ -107,16 +107,16 @@ def test_an_untrusted_proxy_is_logged_once_and_shown_on_the_overview(
 )
 def test_a_trusted_proxy_is_not_logged(url: str, visitor: str, caplog: pytest.LogCaptureFixture) -> None:
     assert requests.get(f"{url}/sign-in", headers={"X-Forwarded-For": visitor}, timeout=10).ok
-    assert "proxy_not" not in caplog.text
+    assert "proxy_not_trusted" not in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("told", "warned"),
+    ("variables", "warned"),
     [({}, 1), ({"FORWARDED_ALLOW_IPS": STRANGE}, 0), ({"PUBLIC_URL": "http://127.0.0.1:8000"}, 0)],
 )
 def test_startup_warns_if_a_proxy_is_needed_and_none_is_trusted(
-    environ: Mapping[str, str], told: Mapping[str, str], warned: int, capsys: pytest.CaptureFixture[str]
+    environ: Mapping[str, str], variables: Mapping[str, str], warned: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with installed({**environ, **told}), own_logging():
+    with installed({**environ, **variables}), own_logging():
         create_app()
-        assert capsys.readouterr().err.count("proxy_not_named") == warned
+        assert capsys.readouterr().err.count("trusted_proxy_not_set") == warned

@@ -104,8 +104,8 @@ def test_a_test_shows_other_clients_only_to_administrators_of_all(page: Page) ->
     errand = page.tested({"id": OWN, "name": "Own AS"}, {"id": RIVALS, "name": "Rival AS"})
     seen, everything = page.person.get(page.address), page.everywhere.get(page.address).text
     for text in (seen.text, page.person.get(f"/operations/{errand}").text):
-        assert [told for told in ("Rival AS", RIVALS) if told in text] == []
-    assert [told for told in ("Rival AS", RIVALS) if told not in everything] == []
+        assert [mark for mark in ("Rival AS", RIVALS) if mark in text] == []
+    assert [mark for mark in ("Rival AS", RIVALS) if mark not in everything] == []
     assert "Own AS" in seen.text
     page.container.connections.update(page.number, {"identity_id": RIVALS}, actor="test", now=clock())
     assert "Rival AS" not in page.person.get(page.address).text  # the test is of the settings from before

@@ -18,16 +18,18 @@ from web.security.headers import MAX_BODY_BYTES
     "path", ["/", "/account", "/sign-in", "/nowhere", "/health/live", "/static/style.css", "/webhooks/moment/x"]
 )
 def test_every_response_has_the_security_headers(web: Web, path: str) -> None:
-    told = web.as_(Role.VIEWER).get(path).headers
-    assert told["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self';")
-    assert "frame-ancestors 'none'" in told["Content-Security-Policy"]
-    assert "unsafe" not in told["Content-Security-Policy"]
-    assert told["X-Frame-Options"] == "DENY"
-    assert told["X-Content-Type-Options"] == "nosniff"
-    assert told["Referrer-Policy"] == told["Cross-Origin-Resource-Policy"] == "same-origin"
-    assert "camera=()" in told["Permissions-Policy"]
-    assert told["Strict-Transport-Security"] == "max-age=31536000"
-    assert told["Cache-Control"] == ("no-cache" if path.startswith("/static/") else "no-store")
+    headers = web.as_(Role.VIEWER).get(path).headers
+    assert headers["Content-Security-Policy"].startswith(
+        "default-src 'none'; script-src 'self'; style-src 'self';"
+    )
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert headers["Cache-Control"] == ("no-cache" if path.startswith("/static/") else "no-store")
 
 
 def test_a_page_whose_url_is_a_secret_is_no_referrer(web: Web) -> None:

@@ -21,8 +21,8 @@ def test_each_element_of_xml_has_a_line_with_its_text() -> None:
 
 
 def test_each_value_of_json_has_a_line_and_amounts_stay_as_they_were_written() -> None:
-    said = '{"total": 1250.00, "name": "Sm\\u00f8r: {1, 2}", "lines": [{"id": 1}, {}], "none": []}'
-    assert formatted(said).splitlines() == [
+    text = '{"total": 1250.00, "name": "Sm\\u00f8r: {1, 2}", "lines": [{"id": 1}, {}], "none": []}'
+    assert formatted(text).splitlines() == [
         "{",
         '  "total": 1250.00,',
         '  "name": "Smør: {1, 2}",',
@@ -42,7 +42,7 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
     assert formatted(text) == text
 
 
-def test_truncated_text_is_laid_out_as_far_as_it_goes() -> None:
+def test_truncated_text_is_formatted_as_far_as_it_goes() -> None:
     assert formatted('{"a": [1, "b … (9000 in all)') == '{\n  "a": [\n    1,\n    "b … (9000 in all)'
 
 

@@ -10,7 +10,7 @@ from web.views.templates import _environment, duration, unbroken
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0, "0 ms"),
         (0.25, "250 ms"),
@@ -21,12 +21,12 @@ from web.views.templates import _environment, duration, unbroken
         (200_000, "2 days"),
     ],
 )
-def test_a_duration_is_shown_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
-    assert translate(duration(seconds), Language.ENGLISH) == said
+def test_a_duration_is_shown_in_the_unit_that_suits_it(seconds: float, text: str) -> None:
+    assert translate(duration(seconds), Language.ENGLISH) == text
 
 
 @pytest.mark.parametrize(
-    ("language", "before", "said"),
+    ("language", "before", "text"),
     [
         (Language.ENGLISH, timedelta(hours=3), "3 hours ago"),
         (Language.NORWEGIAN, timedelta(hours=3), "for 3 timer siden"),
@@ -34,11 +34,11 @@ def test_a_duration_is_shown_in_the_unit_that_suits_it(seconds: float, said: str
         (Language.NORWEGIAN, timedelta(days=2), "for 2 døgn siden"),
     ],
 )
-def test_how_long_ago_has_the_exact_time_beside_it(language: Language, before: timedelta, said: str) -> None:
+def test_a_relative_time_has_the_exact_time_as_a_tooltip(language: Language, before: timedelta, text: str) -> None:
     at = NOW - before
     page = _environment(language).from_string("{{ at | ago(now) }}").render(at=at, now=NOW)
     exact = formatting.instant(at, language)
-    assert page == f'<time datetime="{at.isoformat()}" title="{exact}">{said}</time>'
+    assert page == f'<time datetime="{at.isoformat()}" title="{exact}">{text}</time>'
 
 
 def test_an_amount_in_a_sentence_stays_on_one_line() -> None:

@@ -25,7 +25,7 @@ from models.users import repository as users
 from models.users import second_factor
 from models.users.repository import Rights
 from tests.factories import NOW, settings
-from tests.installation import failed_job, installed
+from tests.installation import add_failed_job, installed
 from tests.models import outages
 from tests.models.completed_jobs import completed_job
 from tests.sandbox.serving import Systems
@@ -209,7 +209,7 @@ def test_a_connections_settings_are_tested(connection: Connection) -> None:
 def test_jobs_that_need_attention_are_listed_and_shown_with_their_attempts(
     container: Container, connection: Connection
 ) -> None:
-    change_id = str(failed_job(container, connection))
+    change_id = str(add_failed_job(container, connection))
     assert "Invoice 1024  needs_attention" in run("jobs", "list")
     assert run("jobs", "list", "--state=queued") == "Nothing.\n"
     output = run("jobs", "show", change_id)
@@ -220,8 +220,8 @@ def test_jobs_that_need_attention_are_listed_and_shown_with_their_attempts(
 
 def test_jobs_are_retried_by_number_or_error_code(container: Container, connection: Connection) -> None:
     first, second = (
-        failed_job(container, connection, record_id="1"),
-        failed_job(container, connection, record_id="2"),
+        add_failed_job(container, connection, record_id="1"),
+        add_failed_job(container, connection, record_id="2"),
     )
     assert run("jobs", "retry", str(first)) == "Retrying: 1.\n"
     assert states(container) == {first: JobState.QUEUED, second: JobState.NEEDS_ATTENTION}
@@ -239,13 +239,13 @@ def test_all_jobs_with_an_error_code_are_retried_in_every_connection(
         "Fjord", settings(moment_company="fjord"), actor="test", now=worker_container.clock()
     )
     for each in (connection, other):
-        failed_job(container, each)
+        add_failed_job(container, each)
     assert run("jobs", "retry", "--error-code=account") == "Retrying: 2.\n"
     assert set(states(container).values()) == {JobState.QUEUED}
 
 
 def test_a_job_resolved_by_hand_stays_dismissed(container: Container, connection: Connection) -> None:
-    change_id = str(failed_job(container, connection))
+    change_id = str(add_failed_job(container, connection))
     assert run("jobs", "dismiss", change_id) == "Dismissed: 1.\n"
     assert set(states(container).values()) == {JobState.DISMISSED}
     assert "Resolved manually (CLI)" in run("jobs", "show", change_id)
@@ -253,7 +253,7 @@ def test_a_job_resolved_by_hand_stays_dismissed(container: Container, connection
 
 def test_jobs_are_closed_by_error_code_or_connection(container: Container, connection: Connection) -> None:
     for record_id in ("1", "2"):
-        failed_job(container, connection, record_id=record_id)
+        add_failed_job(container, connection, record_id=record_id)
     unwanted = "--because=Skipped permanently"
     assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Dismissed: 0.\n"
     assert run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Dismissed: 2.\n"
@@ -262,7 +262,7 @@ def test_jobs_are_closed_by_error_code_or_connection(container: Container, conne
 
 
 def test_an_unknown_job_cannot_be_selected(container: Container, connection: Connection) -> None:
-    job_id = failed_job(container, connection)
+    job_id = add_failed_job(container, connection)
     assert "--limit" in run_refused("jobs", "list", "--limit=-1")
     for verb in ("retry", "dismiss"):
         assert "no job 4711" in run_refused("jobs", verb, str(job_id), "4711")
@@ -305,7 +305,7 @@ def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connecti
     with installed({**environ, "SECRET_KEYS": new}) as moved:
         assert moved.connections.get(connection.id).settings == connection.settings
         user, later = users.get_by_email(moved.database, "anna@example.com"), clock() + timedelta(minutes=1)
-        assert second_factor.accepts(moved.database, moved.vault, user.id, TOTP(key).at(later), now=later)
+        assert second_factor.use_code(moved.database, moved.vault, user.id, TOTP(key).at(later), now=later)
     with installed({**environ, "SECRET_KEYS": Fernet.generate_key().decode()}):
         assert "None of the SECRET_KEYS" in run_refused("connections", "show", connection.name)
         assert "password can't be decrypted" in run("connections", "list")

@@ -10,7 +10,7 @@ from models.inbox.links import Link
 from sync.diagnostics.findings import CheckStatus
 from sync.diagnostics.run_checks import DiagnosticsReport
 from tests.factories import settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.worker.access_problems import ACCESS_PROBLEMS, Problem
 from tests.worker.accounting_problems import ACCOUNTING_PROBLEMS, WARNINGS
 from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, BreakableConnection
@@ -112,7 +112,7 @@ def test_a_series_lags_behind_while_invoices_are_pending(breakable: BreakableCon
 
 def test_a_series_may_lag_behind_an_invoice_that_needs_attention(breakable: BreakableConnection) -> None:
     breakable.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
-    failed_job(breakable.container, breakable.connection)
+    add_failed_job(breakable.container, breakable.connection)
     (found,) = [each for each in breakable.findings() if each.setting == "voucher_number"]
     assert (found.status, found.remedy) == (
         CheckStatus.UNKNOWN,

@@ -20,7 +20,7 @@ from models.users import repository as users
 from models.users import sessions, throttle
 from models.users.repository import Rights
 from tests.factories import settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.models.completed_jobs import completed_job
 from tests.sandbox.serving import Systems
 from tests.worker.cli.command_runner import invoke, run
@@ -86,7 +86,7 @@ def customer(container: Container, connection: Connection, fresh_systems: System
     enqueue(database, connection.id, [customer, project], now=now)
     tasks.sync_customers(connection.id)
     tasks.sync_projects(connection.id)
-    failed_job(container, connection, title=f"Invoice of {KARI.upper()}")
+    add_failed_job(container, connection, title=f"Invoice of {KARI.upper()}")
     completed_job(database, connection.id, Record(EntityType.INVOICE, "77"), warnings=(f"{KARI} is cut.",))
     reminders.queue_reminders(database, now=now)
     rights = Rights(Role.ADMINISTRATOR, Scope())
@@ -207,7 +207,7 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
     person = moment(fresh_systems, "POST", "customers", {"name": KARI})
     enqueue(database, leaves.id, [Record(EntityType.CUSTOMER, str(person["id"]))], now=now)
     tasks.sync_customers(leaves.id)
-    failed_job(container, leaves)
+    add_failed_job(container, leaves)
     assert container.redis.keys(f"*:{leaves.id}")
     assert container.redis.keys("twentyfour:session:*")
     refused = invoke("connections", "erase", "Elv AS", typed="Fjord AS\n")

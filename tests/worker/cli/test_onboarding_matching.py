@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.admin import audit_log, job_actions
+from models.admin import audit_log, job_details
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Scope
 from tests.installation import messages
@@ -54,7 +54,7 @@ def test_a_choice_is_offered_and_saved(
     run("connections", "match", connection.name)
     assert started(container) == [("CLI", "Started an initial matching")]
     tasks.sync_customers(connection.id)
-    job = job_actions.find(container.database, connection.id, record)
+    job = job_details.find_by_record(container.database, connection.id, record)
     assert job
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
     assert "10236" in run("jobs", "show", str(job.id))

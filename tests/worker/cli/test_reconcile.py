@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from models.admin import discrepancies, job_actions
+from models.admin import discrepancies, job_details
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from sync.onboarding.preview import refuse_writes
@@ -216,7 +216,7 @@ def test_a_voucher_that_differs_or_is_hidden_is_not_posted_again(
     send(books, found)
     assert len(books.vouchers()) == count
     record = Record(EntityType.INVOICE, found.moment_id)
-    job = job_actions.find(books.container.database, books.connection.id, record)
+    job = job_details.find_by_record(books.container.database, books.connection.id, record)
     assert job
     assert job.error_code == "differs"
 

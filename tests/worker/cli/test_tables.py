@@ -15,7 +15,7 @@ from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import NOW
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.worker.cli.command_runner import run
 from worker.cli.tables import Cell, Table
 from worker.container import Container
@@ -119,7 +119,7 @@ def listed(*command: str) -> list[Mapping[str, Any]]:
 
 
 def test_connections_jobs_and_users_are_listed_for_programs(container: Container, connection: Connection) -> None:
-    job = failed_job(container, connection)
+    job = add_failed_job(container, connection)
     rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
     users.add(container.database, "kari@example.com", rights, password=None, actor="test", now=NOW)
     (found,) = listed("connections", "list")

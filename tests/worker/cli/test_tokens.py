@@ -9,8 +9,8 @@ from i18n.messages import translate
 from models.admin import audit_log
 from models.connections.repository import Connection
 from models.enums import Scope
+from models.invalid_input import InvalidInputError
 from models.users import tokens
-from models.users.passwords import InvalidInputError
 from models.users.tokens import TokenRefusedError, TokenScope
 from tests.worker.cli.command_runner import run, run_refused
 from worker.container import Container, clock

@@ -21,7 +21,7 @@ def run_refused(*arguments: str) -> str:
 
 def knows(container: Container, email: str, password: str) -> bool:
     try:
-        return sign_in.by_password(container.database, email, password, address="", now=NOW).user_id > 0
+        return sign_in.check_password(container.database, email, password, address="", now=NOW).user_id > 0
     except sign_in.SignInRefusedError:
         return False
 

@@ -20,7 +20,7 @@ from models.receivers.repository import Receiver
 from models.schema.receiver_tables import EventReceiverRow
 from tests.event_receiver import Program, program
 from tests.factories import NOW, settings
-from tests.installation import compared, environment, failed_job, messages
+from tests.installation import add_failed_job, add_reconciliation, environment, messages
 from worker import tasks
 from worker.container import Container, clock
 from worker.handlers import event_delivery
@@ -85,7 +85,7 @@ def test_a_receiver_that_was_down_for_an_hour_gets_every_event_once_it_is_back(
     for minutes in range(60, 0, -5):
         now = back - minutes * MINUTE
         at(container, now, monkeypatch)
-        jobs.append(failed_job(container, connection, record_id=str(minutes), now=now))
+        jobs.append(add_failed_job(container, connection, record_id=str(minutes), now=now))
         sweep(container)
     assert listener.received == []
     listener.down = False
@@ -139,7 +139,7 @@ def test_a_body_names_the_job_and_its_record_with_their_urls(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
     links.save(container.database, connection.id, Record(EntityType.INVOICE, "9"), Link("2026/1024"), now=NOW)
-    job_id = failed_job(container, connection, title="Invoice 1024 of Kari Nordmann")
+    job_id = add_failed_job(container, connection, title="Invoice 1024 of Kari Nordmann")
     sweep(container)
     assert receiver.id
     ((_, event),) = listener.received
@@ -168,8 +168,8 @@ def test_a_body_names_the_job_and_its_record_with_their_urls(
 def test_nothing_personal_or_secret_is_sent(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
-    failed_job(container, connection, title="Invoice 1024 of Kari Nordmann")
-    container.connections.pause(connection.id, "Kari is it.", actor="kari@example.com", now=clock())
+    add_failed_job(container, connection, title="Invoice 1024 of Kari Nordmann")
+    container.connections.pause(connection.id, "Kari is ill.", actor="kari@example.com", now=clock())
     container.connections.resume(connection.id, actor="kari@example.com", now=clock())
     sweep(container)
     answer = json.dumps(listener.received)
@@ -185,7 +185,7 @@ def test_the_event_of_a_reconciliation_has_its_days_and_counts(
     container: Container, connection: Connection, receiver: Receiver, listener: Program, *, compared_: bool
 ) -> None:
     asked = {"first": "2026-10-01", "last": "2026-10-31"}
-    result = container.operations.get(compared(container, connection)) if compared_ else None
+    result = container.operations.get(add_reconciliation(container, connection)) if compared_ else None
     operation_id = container.operations.request(
         OperationType.RECONCILIATION, connection.id, input_=asked, actor="test", now=clock()
     )
@@ -228,7 +228,7 @@ def test_a_dead_receiver_costs_one_attempt_per_turn_and_delays_no_other(
         connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
         listener.down = True
         for number in range(3):
-            failed_job(container, connection, record_id=str(number))
+            add_failed_job(container, connection, record_id=str(number))
         sweep(container)
         assert len(other.received) == 3
     attempts = [line.attempts for line in deliveries.log_page(container.database, receiver.id, key=None).lines]
@@ -238,7 +238,7 @@ def test_a_dead_receiver_costs_one_attempt_per_turn_and_delays_no_other(
 def test_events_of_an_erased_connection_are_not_sent(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
-    failed_job(container, connection)
+    add_failed_job(container, connection)
     lease = deliveries.acquire(container.database, receiver.id, now=clock(), until=clock() + HOUR)
     assert lease
     (due,) = deliveries.due(container.database, lease, now=clock(), limit=1)
@@ -267,7 +267,7 @@ def test_attempts_are_counted_and_pending_deliveries_are_a_metric(
     container: Container, connection: Connection, receiver: Receiver, listener: Program
 ) -> None:
     listener.status = 500
-    failed_job(container, connection)
+    add_failed_job(container, connection)
     sweep(container)
     assert receiver.id
     assert 'moment24_event_deliveries_total{status="failed"} 1.0' in container.metrics.text().decode()

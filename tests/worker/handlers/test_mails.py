@@ -19,7 +19,7 @@ from models.users import account_alerts
 from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import settings
-from tests.installation import failed_job
+from tests.installation import add_failed_job
 from tests.integrations.mail.postbox import Postbox, listening
 from tests.sandbox.serving import Systems
 from worker.container import Container, clock
@@ -66,8 +66,8 @@ def queue_alert(
 def test_all_alerts_to_an_address_come_in_one_mail(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
-    failed_job(container, connection)
-    failed_job(container, connection, record_id="10", title="Invoice 1025")
+    add_failed_job(container, connection)
+    add_failed_job(container, connection, record_id="10", title="Invoice 1025")
     queue_alert(container, connection)
     send_due_alerts(container)
     send_due_alerts(container)
@@ -78,7 +78,7 @@ def test_all_alerts_to_an_address_come_in_one_mail(
 
 
 def test_a_mail_links_to_the_record(container: Container, connection: Connection, mailbox: Mailbox) -> None:
-    job_id = failed_job(container, connection)
+    job_id = add_failed_job(container, connection)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
     assert mail["subject"] == "Action needed: Invoice 1024 wasn't synced to 24SevenOffice \N{EN DASH} Demo AS"
@@ -88,7 +88,7 @@ def test_a_mail_links_to_the_record(container: Container, connection: Connection
 def test_a_reminder_says_how_long_a_record_has_needed_attention(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
-    failed_job(container, connection, now=clock() - reminders.REMINDER_DELAYS[0])
+    add_failed_job(container, connection, now=clock() - reminders.REMINDER_DELAYS[0])
     reminders.queue_reminders(container.database, now=clock())
     send_due_alerts(container)
     (mail,) = mailbox.mails()
@@ -114,7 +114,7 @@ def test_a_problem_that_ended_before_any_mail_is_never_mailed(
 ) -> None:
     for alert_type in (AlertType.OUTAGE, AlertType.RECOVERED):
         queue_alert(container, connection, alert_type)
-    job_id = failed_job(container, connection)
+    job_id = add_failed_job(container, connection)
     chosen = JobFilter(ids=frozenset({job_id}))
     job_actions.dismiss(container.database, chosen, because="Posted by hand", actor="kari", now=clock())
     send_due_alerts(container)

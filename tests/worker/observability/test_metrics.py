@@ -23,7 +23,7 @@ from models.inbox.transitions import JobEvent
 from models.schema.tables import BackupRow
 from sync.errors import RateLimitedError
 from tests.factories import settings
-from tests.installation import environment, failed_job, installed
+from tests.installation import add_failed_job, environment, installed
 from tests.models import outages
 from tests.sandbox.serving import Systems
 from worker import heartbeat, tasks
@@ -175,7 +175,7 @@ def test_a_mail_is_counted_by_its_status(
 
 def test_the_inbox_is_measured_by_entity_type_and_state(container: Container, connection: Connection) -> None:
     now, database = clock(), container.database
-    failed_job(container, connection)
+    add_failed_job(container, connection)
     customers = [Record(EntityType.CUSTOMER, str(n)) for n in range(3)]
     enqueue(database, connection.id, customers, now=now - timedelta(minutes=5))
     lane = Lane(connection.id, EntityType.CUSTOMER)

@@ -15,7 +15,7 @@ import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from models.admin import job_actions
+from models.admin import job_details
 from models.enums import EntityType, Record
 from tests.factories import NOW, settings
 from tests.http_server import Handler, running
@@ -84,7 +84,7 @@ def received_webhook(environ: Mapping[str, str]) -> Iterator[tuple[Container, st
         connection, token = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
         body = {"customer": {"id": int(CUSTOMER)}}
         requests.post(f"{url}/webhooks/moment/{token}", json=body, timeout=10).raise_for_status()
-        assert job_actions.find(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
+        assert job_details.find_by_record(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
         yield container, token
 
 
@@ -111,7 +111,7 @@ def test_a_trace_connects_the_webhook_the_calls_and_the_log(
 ) -> None:
     with received_webhook(traced) as (container, token):
         log = worked_off(traced, fresh_systems)
-        job = job_actions.find(container.database, 1, Record(EntityType.CUSTOMER, CUSTOMER))
+        job = job_details.find_by_record(container.database, 1, Record(EntityType.CUSTOMER, CUSTOMER))
     assert job
     (webhook,) = collector.named("web webhook")
     (task,) = collector.named("task sync_customers")

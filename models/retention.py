@@ -1,7 +1,7 @@
-"""Deletion of old data, in batches, so that not even the first run holds locks for long.
+"""Retention: the deletion of old data, in batches, so that not even the first run holds locks for long.
 
-:mod:`worker.handlers.retention` runs it. The settings ``ATTEMPT_DAYS``, ``JOB_DAYS``, ``ALERT_DAYS``,
-``AUDIT_DAYS`` and ``EVENT_DAYS`` say how long it is kept.
+:mod:`worker.handlers.retention` calls it with the settings ``ATTEMPT_DAYS``, ``JOB_DAYS``, ``ALERT_DAYS``,
+``AUDIT_DAYS`` and ``EVENT_DAYS``.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 
 from models.database import Database
 from models.enums import EntityType, JobState
-from models.schema.audit_entries import KEPT_AT_LEAST, allow_deletion
+from models.schema.audit_entries import MIN_RETENTION, allow_deletion
 from models.schema.receiver_tables import EventRow
 from models.schema.tables import AlertRow, AttemptRow, AuditRow, SyncJobRow
 
-RetainedRow = type[AlertRow | AttemptRow | AuditRow | EventRow | SyncJobRow]
+DeletableRow = type[AlertRow | AttemptRow | AuditRow | EventRow | SyncJobRow]
 
 BATCH_SIZE = 2000
-"""Rows that are deleted in one transaction."""
+"""The most rows that one transaction deletes."""
 
 
 def delete_attempts(database: Database, *, before: datetime) -> int:
@@ -29,7 +29,7 @@ def delete_attempts(database: Database, *, before: datetime) -> int:
 
 
 def delete_alerts(database: Database, *, before: datetime) -> int:
-    """Delete the alerts that ended before an instant (UTC); unsent ones are kept."""
+    """Delete the alerts whose delivery ended before an instant (UTC); unsent ones are kept."""
     return _delete_in_batches(database, AlertRow, AlertRow.ended_at < before)
 
 
@@ -40,15 +40,15 @@ def delete_events(database: Database, *, before: datetime) -> int:
 
 def delete_audit_entries(database: Database, *, before: datetime) -> int:
     """Delete the audit entries from before an instant (UTC) that are older than their minimum age."""
-    allow, old = partial(allow_deletion, before=before), AuditRow.at < func.now() - KEPT_AT_LEAST
+    allow, old = partial(allow_deletion, before=before), AuditRow.at < func.now() - MIN_RETENTION
     return _delete_in_batches(database, AuditRow, and_(AuditRow.at < before, old), allow=allow)
 
 
 def delete_done_jobs(database: Database, *, before: datetime) -> int:
     """Delete the jobs that were done before an instant (UTC) and have not been received since.
 
-    Their links stay, so that a record that changes again is known. A job with audit entries is kept as long as
-    these. Dismissed jobs are kept forever, and so are jobs with an unknown outcome, because they have no link.
+    Their links stay, so that a record that changes again is recognized. A job is kept as long as its audit
+    entries. Dismissed jobs are kept forever, and so are jobs with an unknown outcome, because they have no link.
     """
     of_any_type = SyncJobRow.entity_type.in_(list(EntityType))  # so that the index is used
     old = and_(
@@ -62,12 +62,12 @@ def delete_done_jobs(database: Database, *, before: datetime) -> int:
 
 def _delete_in_batches(
     database: Database,
-    table: RetainedRow,
+    table: DeletableRow,
     old: ColumnElement[bool],
     *,
     allow: Callable[[Session], None] = lambda _: None,
 ) -> int:
-    """Delete rows in batches and return their number; a row that is locked is left for the next run."""
+    """Delete rows in batches and return their number; locked rows are left for the next run."""
     ids, deleted, last = select(table.id).where(old).limit(BATCH_SIZE), 0, BATCH_SIZE
     while last == BATCH_SIZE:
         with database.transaction() as session:

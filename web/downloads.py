@@ -1,4 +1,7 @@
-"""Lists sent as files: in blocks, a few at a time for each user, and only while the user may have them."""
+"""Downloads of lists: streamed in blocks, a few at a time for each user, and only while the user has access.
+
+The columns are in :mod:`.views.record_export`, :mod:`.views.reconciliation_export` and :mod:`.views.audit_log`.
+"""
 
 import weakref
 from collections import Counter
@@ -10,8 +13,8 @@ from fastapi.responses import StreamingResponse
 
 from web.security.auth import UserContext, current_session
 
-LINES_OF_A_BLOCK = 500
-MAX_AT_ONCE = 3
+LINES_PER_BLOCK = 500
+MAX_CONCURRENT = 3
 """Maximum number of files that a process sends to one user at a time."""
 
 _sending: Counter[int] = Counter()
@@ -19,13 +22,13 @@ _sending: Counter[int] = Counter()
 
 
 class ExportEndedError(Exception):
-    """The user may no longer have the list; the file breaks off, so that it does not look complete."""
+    """The user lost access to the list. The file breaks off, so that it does not look complete."""
 
 
 def send_file(context: UserContext, lines: Iterator[str], *, name: str, media_type: str) -> StreamingResponse:
-    """Send lines as a file. Raises HTTPException if enough other files are being sent to the user."""
+    """Send lines as a file. Raises HTTPException (429) if the user already has MAX_CONCURRENT downloads."""
     user_id = context.current_user.id
-    if _sending[user_id] >= MAX_AT_ONCE:
+    if _sending[user_id] >= MAX_CONCURRENT:
         raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS)
     _sending[user_id] += 1
     slot = _Slot()
@@ -41,9 +44,9 @@ class _Slot:
 def _blocks(
     context: UserContext, lines: Iterator[str], _slot: _Slot, release: Callable[[], object]
 ) -> Iterator[str]:
-    """Yield many lines at a time, as each block is a turn in the thread pool."""
+    """Yield many lines at a time, because each block takes a turn in the thread pool."""
     try:
-        while block := "".join(islice(lines, LINES_OF_A_BLOCK)):
+        while block := "".join(islice(lines, LINES_PER_BLOCK)):
             session = current_session(context.request, context.container)
             if session is None or session.user.rights != context.current_user.rights:
                 raise ExportEndedError

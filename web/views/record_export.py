@@ -1,4 +1,4 @@
-"""The list of records as a sheet, for programs or for Excel."""
+"""The export of the list of records: its columns, for programs or for Excel."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -40,8 +40,8 @@ NAMES: Mapping[str, Message] = {
 """The texts that people read instead of enum values."""
 
 
-def record_sheet(views: Iterable[JobView], *, for_excel: bool, language: Language) -> Iterator[str]:
-    """Yield the lines of a sheet: with enum values for programs, with texts for people in Excel."""
+def export_records(views: Iterable[JobView], *, for_excel: bool, language: Language) -> Iterator[str]:
+    """Yield the lines of the file: with enum values for programs, with texts for people in Excel."""
     named = {key: translate(title, language) for key, title in COLUMNS.items() if title}
     headings = named if for_excel else {key: key for key in COLUMNS}
     sheet = Sheet(columns=headings, amounts=frozenset({"amount"}), for_excel=for_excel)

@@ -1,4 +1,4 @@
-"""Files: users get only what they may have, and large files do not delay others."""
+"""Downloads end when the user loses access, and large ones do not delay others."""
 
 import gc
 import time
@@ -13,7 +13,7 @@ from models.enums import Role
 from models.schema.user_tables import SessionRow
 from models.users import sessions
 from tests.web.conftest import Person, Web
-from web.exports import MAX_AT_ONCE
+from web.downloads import MAX_CONCURRENT
 from worker.container import Container
 
 ENTRIES = 20_000
@@ -31,22 +31,22 @@ def person(web: Web, container: Container) -> Person:
     return web.as_(Role.VIEWER)
 
 
-def begin(person: Person) -> requests.Response:
+def start_download(person: Person) -> requests.Response:
     return requests.get(f"{person.url}/audit-log/export", headers=person.cookies, stream=True, timeout=10)
 
 
-def rest(response: requests.Response) -> Iterator[bytes]:
+def read_blocks(response: requests.Response) -> Iterator[bytes]:
     return response.iter_content(1_000_000)
 
 
-def test_a_file_is_sent_whole(person: Person) -> None:
-    with begin(person) as response:
-        assert b"".join(rest(response)).count(b"\n") >= ENTRIES
+def test_a_download_is_complete(person: Person) -> None:
+    with start_download(person) as response:
+        assert b"".join(read_blocks(response)).count(b"\n") >= ENTRIES
 
 
 def test_a_download_breaks_off_when_the_session_ends(person: Person, container: Container) -> None:
-    with begin(person) as response:
-        coming = rest(response)
+    with start_download(person) as response:
+        coming = read_blocks(response)
         assert next(coming)
         user_id = container.database.scalar(select(SessionRow.user_id))
         assert user_id
@@ -57,11 +57,11 @@ def test_a_download_breaks_off_when_the_session_ends(person: Person, container: 
 
 def test_a_users_concurrent_downloads_are_limited(person: Person, web: Web) -> None:
     with ExitStack() as open_ones:
-        for _ in range(MAX_AT_ONCE):
-            assert open_ones.enter_context(begin(person)).ok
-        assert begin(person).status_code == requests.codes.too_many_requests
-        assert begin(web.as_(Role.VIEWER)).ok
+        for _ in range(MAX_CONCURRENT):
+            assert open_ones.enter_context(start_download(person)).ok
+        assert start_download(person).status_code == requests.codes.too_many_requests
+        assert start_download(web.as_(Role.VIEWER)).ok
     until = time.monotonic() + 10
-    while not begin(person).ok:
+    while not start_download(person).ok:
         gc.collect()
         assert time.monotonic() < until

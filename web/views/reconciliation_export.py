@@ -1,4 +1,4 @@
-"""A reconciliation as a sheet for Excel: its findings, and who accepted which differences and why."""
+"""The export of a reconciliation for Excel: its columns, findings and accepted differences."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -36,7 +36,7 @@ SIDES = {"invoice": msg("Invoice"), "expense": msg("Expense")}
 Row = dict[str, Any]
 
 
-def reconciliation_sheet(
+def export_reconciliation(
     report: ReconciliationReport,
     operation: Operation,
     accepted: Mapping[str, Acceptance],
@@ -44,7 +44,7 @@ def reconciliation_sheet(
     connection: str,
     language: Language,
 ) -> Iterator[str]:
-    """Yield the lines of a sheet, with texts for people; ``accepted`` maps keys to acceptances."""
+    """Yield the lines of the file; ``accepted`` maps the keys of discrepancies to their acceptances."""
     headings = {key: translate(title, language) for key, title in COLUMNS.items()}
     sheet = Sheet(columns=headings, amounts=AMOUNTS, for_excel=True)
     rows = [*_facts(report, operation, connection, language), *_part("invoice", report, accepted)]
@@ -73,8 +73,8 @@ def _facts(
         msg("Matched"): str(report.count("equal") + (report.expenses.count("equal") if report.expenses else 0)),
         msg("Accepted"): str(len(report.all_accepted)),
     }
-    for subject, said in facts.items():
-        yield {"part": RECONCILIATION, "subject": subject, "description": said}
+    for subject, value in facts.items():
+        yield {"part": RECONCILIATION, "subject": subject, "description": value}
 
 
 def _result(report: ReconciliationReport) -> Message:
