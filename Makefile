@@ -30,7 +30,7 @@ worker: $(VENV)/installed-local ## Run a command of the integration beside `make
 	[ $$code -eq 1 ] || exit $$code  # 1 means findings, which it has printed
 
 .PHONY: demo
-demo: $(VENV)/installed-local ## Play a working day on the same stack in a temporary folder and report what arrived
+demo: $(VENV)/installed-local ## Play a working day on the same stack in a temporary folder and report what was synced
 	@$(BIN)/python -m local demo $(ARGS)
 
 .PHONY: test
@@ -38,7 +38,7 @@ test: $(VENV)/installed-dev ## Run the tests on all cores; ARGS="tests/sync -x" 
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(VENV)/installed-dev ## Run the fast tests, those of the rules, flows and integrations, at each save
+test-fast: $(VENV)/installed-dev ## Run the fast tests of rules, flows and integrations, as after each save
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not kills and not slow and not thousands" $(FAST) $(ARGS)
 
 .PHONY: test-thousands
@@ -108,7 +108,7 @@ alerts: var/promtool ## Test the alert rules with promtool on the cases of alert
 	@var/promtool check rules deploy/prometheus/alerts.yml
 	@var/promtool test rules deploy/prometheus/alerts_test.yml
 
-# If it is not installed, it is extracted from Debian's package, without installing that.
+# If promtool is not installed, extract it from Debian's package without installing that.
 var/promtool:
 	@mkdir -p var; found=$$(command -v promtool) && ln -s "$$found" $@ && exit 0; \
 	taken=$$(mktemp -d) && trap 'rm -rf "$$taken"' EXIT && \
@@ -150,25 +150,25 @@ clean: ## Remove the tools' files; the data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Running needs no developer tools; developing needs both.
+# Running needs no developer tools. Developing needs both lock files.
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed-local
 	@$(BIN)/python -m local.install dev
 
 # A Python named in PYTHON is used or refused, never ignored.
-.PHONY: asked-for
-asked-for:
+.PHONY: check-python
+check-python:
 	@[ -n "$(PYTHON)" ] || exit 0; \
 	refuse() { echo "PYTHON=$(PYTHON) cannot be used: $$1." >&2; exit 1; }; \
-	tell() { "$$1" -c "import sys; print(sys.base_prefix, sys.version)" 2>/dev/null; }; \
-	asked=$$(tell $(PYTHON)) || refuse "no Python starts under this name"; \
+	identify() { "$$1" -c "import sys; print(sys.base_prefix, sys.version)" 2>/dev/null; }; \
+	requested=$$(identify $(PYTHON)) || refuse "no Python starts under this name"; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || refuse "Python 3.11 or newer is needed"; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		refuse "its venv module is missing (on Debian and Ubuntu: apt install python3-venv)"; \
-	[ ! -x $(BIN)/python ] || [ "$$asked" = "$$(tell $(BIN)/python)" ] || \
-		refuse "$(VENV) was made with another; run \`make clean\` first"
+	[ ! -x $(BIN)/python ] || [ "$$requested" = "$$(identify $(BIN)/python)" ] || \
+		refuse "$(VENV) was made with another Python; run \`make clean\` first"
 
 # The newest Python that can make a virtual environment; a name on PATH may be a shim with no Python behind it.
-$(VENV)/installed-local: requirements-local.lock $(BIN)/python | asked-for
+$(VENV)/installed-local: requirements-local.lock $(BIN)/python | check-python
 	@for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3); do \
 		if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			exec $$python -m local.install local; \

@@ -3,14 +3,16 @@
 import sys
 from importlib import import_module
 
+from worker import exit_codes
+
 
 def start() -> None:
-    """Run a command. The imports take a second or two, in which Ctrl-C also exits with 130."""
+    """Run a command; Ctrl-C exits with 130 even during the imports, which take a second or two."""
     try:
         import_module("local.commands").main(prog_name="python -m local")
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)  # noqa: T201 - click may not be imported yet
-        sys.exit(130)
+        sys.exit(exit_codes.STOPPED)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from local.demo import play
 from local.processes import ROOT
 from local.run import run
 from local.servers import NoServerError
-from local.stack import NotRunningError, Plan, read_values, wrong_settings
-
-STOPPED = 130
+from local.stack import NotRunningError, Plan, find_wrong_settings, read_values
+from worker import exit_codes
 
 folder = click.option(
     "--var",
@@ -28,10 +27,10 @@ folder = click.option(
 )
 
 
-class NothingRuns(click.ClickException):
-    """No running system was found."""
+class NothingRunsError(click.ClickException):
+    """``make run`` is not running."""
 
-    exit_code = 3
+    exit_code = exit_codes.UNREACHABLE
 
 
 class Commands(click.Group):
@@ -42,12 +41,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nStopped.", err=True)
-            raise click.exceptions.Exit(STOPPED) from None
+            raise click.exceptions.Exit(exit_codes.STOPPED) from None
 
 
 @click.group(cls=Commands)
 def main() -> None:
-    """Run the integration here. SANDBOX=0 in the environment means the real Moment and 24SevenOffice."""
+    """Run the integration on this machine. SANDBOX=0 in the environment selects the real systems."""
 
 
 @main.command("run")
@@ -55,8 +54,10 @@ def main() -> None:
 def run_(var: Path) -> None:
     """Start everything and keep it running until Ctrl-C."""
     environ = _environ()
-    if wrong := wrong_settings(environ):
-        raise click.ClickException("\n".join(("These settings are wrong; docs/settings.md has them all.", *wrong)))
+    if wrong := find_wrong_settings(environ):
+        raise click.ClickException(
+            "\n".join(("These settings are wrong; docs/settings.md lists them all.", *wrong))
+        )
     try:
         run(Plan(state=_state(var, environ), environ=environ, sandbox=_sandbox(environ)))
     except (NoServerError, NotRunningError, OSError) as error:
@@ -68,7 +69,7 @@ def run_(var: Path) -> None:
 @main.command()
 @folder
 def demo(var: Path) -> None:
-    """Play a working day in a temporary folder, and report what arrived where."""
+    """Play a working day in a temporary folder, and report what was synced."""
     sys.exit(0 if play(var, environ=os.environ, echo=click.echo) else 1)
 
 
@@ -82,10 +83,10 @@ def worker(var: Path, arguments: tuple[str, ...]) -> None:
     try:
         started_with = read_values(_state(var, environ) / "environment")
     except FileNotFoundError:
-        raise NothingRuns(f"Nothing has been run here yet: {make_run}") from None
+        raise NothingRunsError(f"Nothing has been run here yet. Start it with: {make_run}") from None
     servers = [started_with[name] for name in ("DATABASE_URL", "REDIS_URL") if name in started_with]
     if "--help" not in arguments and not all(map(_listens, servers)):
-        raise NothingRuns(f"The database or Redis does not respond. Is `{make_run}` running?")
+        raise NothingRunsError(f"The database or Redis does not respond. Is `{make_run}` running?")
     os.execve(sys.executable, [sys.executable, "-m", "worker", *arguments], environ | started_with)  # noqa: S606 - our own command
 
 

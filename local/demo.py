@@ -77,11 +77,11 @@ def play(var: Path, *, environ: Mapping[str, str], echo: Echo) -> bool:
     end_on_signals()
     folder = var / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    others = {name: value for name, value in environ.items() if name.lower() not in Settings.model_fields}
+    other_variables = {name: value for name, value in environ.items() if name.lower() not in Settings.model_fields}
     report = Report()
     try:
         with TemporaryDirectory() as state, (folder / "log").open("w") as log:
-            plan = Plan(state=Path(state), environ=others, temporary=True)
+            plan = Plan(state=Path(state), environ=other_variables, temporary=True)
             stack = Stack(plan, log=lambda name, line: print(f"{name:<8} | {line}", file=log, flush=True))
             _play(report, stack, echo)
         report.ok = True
@@ -95,9 +95,9 @@ def play(var: Path, *, environ: Mapping[str, str], echo: Echo) -> bool:
 def _play(report: Report, stack: Stack, echo: Echo) -> None:
     names = ("everything starts", *(each.__name__.replace("_", " ") for each in STEPS))
     starting, *steps = report.steps = list(map(Step, names))
-    with ExitStack() as until_the_end:
+    with ExitStack() as cleanup:
         with timed(starting, echo):
-            until_the_end.enter_context(stack.running())
+            cleanup.enter_context(stack.running())
             demo_user = DemoUser(stack, webhook_url=demo_company.connect(stack))
         try:
             for step, act in zip(steps, STEPS, strict=True):
@@ -116,7 +116,7 @@ def timed(step: Step, echo: Echo) -> Iterator[None]:
         yield
         step.ok = True
     except (ExpectationError, NoServerError, NotRunningError, requests.RequestException) as error:
-        raise StepFailedError(f"This did not hold: {step.name}\n{error}") from error
+        raise StepFailedError(f"This step failed: {step.name}\n{error}") from error
     finally:
         step.seconds = round(time.monotonic() - start, 2)
         echo(f"{'ok' if step.ok else 'NOT OK':<6} {step.seconds:>6.2f} s  {step.name}")
@@ -153,7 +153,7 @@ def _arrivals(demo_user: DemoUser) -> Iterator[tuple[str, str, str, str]]:
         number, total = expense["supplierInvoiceNumber"], f"{expense['amountInclVat']:.2f}"
         yield "expense", f"{expense['supplierName']} {number}", total, vouchers.pop(number, "-")
     for number, voucher in vouchers.items():
-        yield "left alone", number, "-", voucher
+        yield "skipped", number, "-", voucher
     for mail in demo_user.mails():
         yield "mail", mail["subject"], "", ", ".join(mail["to"])
 
@@ -200,10 +200,10 @@ def ten_invoices_are_in_the_ledger_to_the_ore(demo_user: DemoUser) -> None:
     """Eight more and a credit note, while webhooks are doubled and out of order."""
     demo_user.disturb_webhooks(seed=SEED)
     projects = demo_user.moment("projects")
-    written = [write_invoice(demo_user, sale, projects[each % len(projects)]) for each, sale in enumerate(SALES)]
-    for invoice_id in written:
+    drafts = [write_invoice(demo_user, sale, projects[each % len(projects)]) for each, sale in enumerate(SALES)]
+    for invoice_id in drafts:
         demo_user.press("finalize", invoice_id)
-    demo_user.press("credit", written[0])
+    demo_user.press("credit", drafts[0])
     eventually(lambda: ledger_agrees(demo_user, invoices=10))
 
 
@@ -265,8 +265,8 @@ STEPS: tuple[Callable[[DemoUser], None], ...] = (
 
 
 def _all_records(demo_user: DemoUser) -> dict[str, list[Record]]:
-    there = {resource: demo_user.twentyfour(resource) for resource in LEDGER_RESOURCES}
-    return there | {resource: demo_user.moment(resource) for resource in EXPENSE_RESOURCES}
+    records = {resource: demo_user.twentyfour(resource) for resource in LEDGER_RESOURCES}
+    return records | {resource: demo_user.moment(resource) for resource in EXPENSE_RESOURCES}
 
 
 def write_invoice(demo_user: DemoUser, sale: Sale, project: Record, **more: object) -> int:

@@ -1,4 +1,4 @@
-"""The sandbox company, which exists in both systems, as a connection of the integration."""
+"""The demo company of the sandbox, and how to connect it."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -21,7 +21,7 @@ CLIENT_ID = "1001-M"
 RECEIVABLES = 1500
 
 OUTPUT_VAT = {25: 2701, 15: 2702}
-"""The accounts of VAT by rate; VAT is on no project."""
+"""The VAT account of each rate. VAT lines have no project."""
 NOT_BILLABLE = 3
 """The project whose expenses are not billed."""
 BOOKKEEPER = "bookkeeper@example.com"
@@ -46,11 +46,11 @@ class System(Protocol):
     def addresses(self) -> Mapping[str, str]: ...
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
-        """Run a command of the integration with ``more`` in its environment, and return its output."""
+        """Run a command of the integration with ``more`` variables, and return its output."""
 
 
 def connect(system: System, *, address: str = "") -> str:
-    """Connect the company, unless its webhook has an address; enter that in Moment and return it."""
+    """Connect the company, unless it has a webhook URL (``address``). Enter that in Moment, and return it."""
     if not address:
         address = system.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS).split()[-1]
     webhooks = dict.fromkeys(("customers", "projects", "invoices"), address)
@@ -59,8 +59,8 @@ def connect(system: System, *, address: str = "") -> str:
     return address
 
 
-def new_address(stack: Stack, *, now: datetime) -> str:
-    """Give the webhook a new address, as an earlier one is unknown; empty if there is no connection."""
+def create_webhook_url(stack: Stack, *, now: datetime) -> str:
+    """Replace the webhook URL, because the earlier one is not stored. Returns "" if there is no connection."""
     with closing(stack.database()) as database:
         connections = Connections(database, stack.vault())
         try:

@@ -1,4 +1,4 @@
-"""``python -m local.install``: make or update ``.venv`` by a lock file, with only the standard library."""
+"""``python -m local.install``: creates or updates ``.venv`` from a lock file, with only the standard library."""
 
 import argparse
 import fcntl
@@ -31,10 +31,10 @@ STEPS = "Collecting|Downloading|Using cached|Processing|Building|Requirement alr
 REMEDIES = {
     "No space left on device": "The disk is full: make room, then start again.",
     "No module named ensurepip": "Python's venv module is missing (Debian and Ubuntu: apt install python3-venv).",
-    "Retrying (": "The package index was not reached. `pip config list` and the environment say which it is, and "
-    "what proxy leads there; offline, PIP_FIND_LINKS names a folder of wheels, and PIP_NO_INDEX=1 uses no index.",
-    "DO NOT MATCH THE HASHES": "The index has a different file than the lock names: ask its administrator.",
-    "Failed building wheel": "There is no ready-made package for this platform, and it could not be built here.",
+    "Retrying (": "The package index cannot be reached. `pip config list` and the environment name it and the "
+    "proxy. Without a network, set PIP_NO_INDEX=1, and PIP_FIND_LINKS to a folder of wheels.",
+    "DO NOT MATCH THE HASHES": "The index has a different file than the lock file names. Ask its administrator.",
+    "Failed building wheel": "There is no wheel for this platform, and it could not be built here.",
 }
 
 
@@ -55,7 +55,7 @@ def install(lock: Path, venv: Path, *, report: Report) -> None:
 
 
 def _works(venv: Path) -> bool:
-    """Return whether there is a Python with a complete pip: its record is what an installation writes last."""
+    """Return whether there is a Python with a complete pip. An installation writes the record last."""
     python, record = venv / "bin" / "python", "lib/python*/site-packages/pip-*.dist-info/RECORD"
     if not python.exists() or not any(venv.glob(record)):
         return False
@@ -63,7 +63,7 @@ def _works(venv: Path) -> bool:
 
 
 def _make(venv: Path, report: Report) -> None:
-    report(f"Making {venv.name} with Python {platform.python_version()} ...")
+    report(f"Creating {venv.name} with Python {platform.python_version()} ...")
     for old in venv.iterdir():  # as --clear does, except the lock, which others wait for
         if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
@@ -82,12 +82,20 @@ def _install(lock: Path, venv: Path, report: Report) -> None:
     (site,) = venv.glob("lib/python*/site-packages")
     _remove_incomplete(site)
     count = len(re.findall(r"^\S+==", lock.read_text(), re.MULTILINE))
-    report(f"Installing the {count} packages of {lock.name}; it is done once, and again when that file changes.")
+    report(f"Installing the {count} packages of {lock.name}, now and whenever that file changes.")
     log = venv / "pip.log"
     if _run([python, "-m", *PIP, "-r", str(lock)], log, report, step=lambda: _step(log.read_text(), site)):
-        raise NotInstalledError(f"{_with_remedy(log.read_text())}\nAll that pip said is in {log}.")
-    compiling = [python, "-m", "compileall", "-qq", "-j", "0", str(site)]  # it fails where a package has templates
-    _run(compiling, Path(os.devnull), report, step=lambda: "compiling them")
+        raise NotInstalledError(f"{_with_remedy(log.read_text())}\nThe output of pip is in {log}.")
+    compiling = [
+        python,
+        "-m",
+        "compileall",
+        "-qq",
+        "-j",
+        "0",
+        str(site),
+    ]  # fails on the templates of some packages
+    _run(compiling, Path(os.devnull), report, step=lambda: "compiling the packages")
     report(f"Installed after {time.monotonic() - start:.0f} s.")
 
 
@@ -128,7 +136,7 @@ def _with_remedy(output: str) -> str:
     """Return the errors in the output of a command, and what to do about them."""
     errors = re.findall(r"^ *ERROR: (.+)", output, re.MULTILINE) or output.strip().splitlines()
     remedies = [remedy for sign, remedy in REMEDIES.items() if sign in output]
-    return "\n".join(("It could not be installed:", *errors[-3:], *remedies))
+    return "\n".join(("The installation failed:", *errors[-3:], *remedies))
 
 
 @contextmanager
@@ -141,7 +149,7 @@ def _locked(venv: Path, report: Report) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(file, 20, 0).decode() or "another one"
-            report(f"Waiting until process {holder} has installed; it holds {venv / LOCK} ...")
+            report(f"Waiting for process {holder}, which is installing and holds {venv / LOCK} ...")
             fcntl.flock(file, fcntl.LOCK_EX)
         os.ftruncate(file, 0)
         os.pwrite(file, str(os.getpid()).encode(), 0)
@@ -160,12 +168,12 @@ def main() -> None:
     try:
         install(lock, ROOT / ".venv", report=partial(print, flush=True))
     except KeyboardInterrupt:
-        sys.exit("Stopped; the next start goes on from here.")
+        sys.exit("Stopped. The next start continues from here.")
     except (NotInstalledError, OSError) as error:
         sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):  # noqa: UP036 - it is not installed yet, and this is what finds out
+    if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older Python is noticed
         sys.exit(f"Python 3.11 or newer is needed; this is {platform.python_version()}.")
     main()

@@ -13,7 +13,7 @@ import click
 from local import demo_company
 from local.processes import Child, Log, end_on_signals
 from local.servers import NoServerError
-from local.stack import ACTOR, USUAL_PORTS, Plan, Stack, kept_secrets
+from local.stack import ACTOR, DEFAULT_PORTS, Plan, Stack, load_or_create_secrets
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.repository import Rights
@@ -28,11 +28,11 @@ PAGES = {
     "mail": "Mailbox (sandbox)",
 }
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
-STEADY_SECONDS = 60.0
+FIRST_RESTART_SECONDS = 0.5
+MAX_RESTART_SECONDS = 30.0
+STABLE_SECONDS = 60.0
 
-printing = Lock()
+print_lock = Lock()
 
 
 def run(plan: Plan) -> None:
@@ -42,16 +42,17 @@ def run(plan: Plan) -> None:
     with suppress(KeyboardInterrupt), stack.running():
         now = datetime.now(UTC)
         if plan.sandbox:
-            demo_company.connect(stack, address=demo_company.new_address(stack, now=now))
+            demo_company.connect(stack, address=demo_company.create_webhook_url(stack, now=now))
         sign_in = _create_administrator(stack, now=now)
         file = plan.state / "secrets.env"
-        kept = f"The administrator's first password, Flower's and all else that is secret: {file}"
+        secrets_line = f"The secrets, such as the first passwords for the administrator and Flower, are in {file}"
         addresses = (f"  {stack.addresses[name]:<24} {PAGES[name]}" for name in stack.pages())
-        lines = ["Everything runs; Ctrl-C stops it.", *addresses, *_taken(stack), sign_in, kept]
+        heading = "Everything is running. Press Ctrl-C to stop it."
+        lines = [heading, *addresses, *_explain_other_ports(stack), sign_in, secrets_line]
         log("local", "\n".join(lines))
         if plan.sandbox:
-            log("local", "Try it: make a customer in Moment, and see it arrive in 24SevenOffice.")
-            with printing:
+            log("local", "Try it: create a customer in Moment, and see it arrive in 24SevenOffice.")
+            with print_lock:
                 click.echo(demo_company.curl_lines(stack.addresses), nl=False)
         _keep_running(stack)
     log("local", "Everything is stopped.")
@@ -68,7 +69,7 @@ def _keep_running(stack: Stack) -> None:
 
 
 def log(name: str, text: str) -> None:
-    with printing:
+    with print_lock:
         for line in text.splitlines():
             click.echo(f"{name:<8} | {line}")
 
@@ -76,7 +77,7 @@ def log(name: str, text: str) -> None:
 def _create_administrator(stack: Stack, *, now: datetime) -> str:
     """Create the first administrator if there are no users, and return how to sign in."""
     maker = {ADMIN_PASSWORD: lambda: secrets.token_urlsafe(12)}
-    password = kept_secrets(stack.plan.state / "secrets.env", maker)[ADMIN_PASSWORD]
+    password = load_or_create_secrets(stack.plan.state / "secrets.env", maker)[ADMIN_PASSWORD]
     with closing(stack.database()) as database:
         if users.all_users(database):
             return f"Sign in as {ADMIN_EMAIL} or another user."
@@ -86,23 +87,23 @@ def _create_administrator(stack: Stack, *, now: datetime) -> str:
     return f"Sign in as {ADMIN_EMAIL} with the password {password}."
 
 
-def _taken(stack: Stack) -> Iterator[str]:
+def _explain_other_ports(stack: Stack) -> Iterator[str]:
     for name in stack.pages():
-        usual, address = USUAL_PORTS[name], stack.addresses[name]
+        usual, address = DEFAULT_PORTS[name], stack.addresses[name]
         if not address.endswith(f":{usual}"):
-            yield f"Port {usual} is taken by another program, hence {address} for: {PAGES[name]}"
+            yield f"Port {usual} is in use by another program, so {PAGES[name]} is at {address}"
 
 
 @dataclass(kw_only=True)
 class _Restarts:
     child: Child
     started_at: float
-    pause: float = FIRST_PAUSE
+    pause: float = FIRST_RESTART_SECONDS
     due: float | None = None
 
 
 class Supervisor:
-    """Supervises what has been started; ``clock`` counts seconds and never goes back."""
+    """Restarts processes that have died. ``clock`` counts seconds and never goes back."""
 
     def __init__(self, children: Iterable[Child], *, log: Log, clock: Callable[[], float]) -> None:
         self._log = log
@@ -110,15 +111,15 @@ class Supervisor:
         self._restarts = [_Restarts(child=child, started_at=clock()) for child in children]
 
     def check(self) -> None:
-        """Restart dead processes after their pause; call it several times a second."""
+        """Restart dead processes after their pause. Call this several times a second."""
         for restarts in self._restarts:
             if restarts.child.alive:
-                if self._clock() - restarts.started_at > STEADY_SECONDS:
-                    restarts.pause = FIRST_PAUSE
+                if self._clock() - restarts.started_at > STABLE_SECONDS:
+                    restarts.pause = FIRST_RESTART_SECONDS
             elif restarts.due is None:
-                self._log(restarts.child.name, f"has ended by itself; starts again in {restarts.pause:g} s")
+                self._log(restarts.child.name, f"exited unexpectedly; restarting in {restarts.pause:g} s")
                 restarts.due = self._clock() + restarts.pause
-                restarts.pause = min(restarts.pause * 2, LONGEST_PAUSE)
+                restarts.pause = min(restarts.pause * 2, MAX_RESTART_SECONDS)
             elif self._clock() >= restarts.due:
                 self._start(restarts)
 

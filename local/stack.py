@@ -21,7 +21,7 @@ from local.processes import ROOT, Child, Log, Process, commands
 from models.connections.vault import Vault
 from models.database import Database, migrate
 
-USUAL_PORTS = {"web": 8000, "flower": 5555, "moment": 8101, "twentyfour": 8102, "mail": 8103, "smtp": 8104}
+DEFAULT_PORTS = {"web": 8000, "flower": 5555, "moment": 8101, "twentyfour": 8102, "mail": 8103, "smtp": 8104}
 SANDBOX_PAGES = ("moment", "twentyfour", "mail")
 START_SECONDS = 60
 PROGRESS_SECONDS = 2
@@ -33,7 +33,7 @@ SECRETS: Mapping[str, Callable[[], str]] = {
     "SECRET_KEYS": lambda: Fernet.generate_key().decode(),
     "FLOWER_BASIC_AUTH": lambda: f"admin:{secrets.token_hex(12)}",
 }
-"""How each secret that the processes need is generated if there is none."""
+"""How each secret is generated if there is none."""
 
 
 class NotRunningError(Exception):
@@ -46,7 +46,7 @@ class Plan:
 
     Args:
         state: folder for all data, created if missing.
-        environ: the environment; DATABASE_URL and REDIS_URL in it mean servers that run already.
+        environ: the environment; servers that its DATABASE_URL and REDIS_URL name are used, not started.
         sandbox: whether Moment, 24SevenOffice and the mail server are the sandbox's.
         temporary: whether any free ports will do, and PostgreSQL's data need not survive a crash of the
             machine.
@@ -64,8 +64,8 @@ class Stack:
     def __init__(self, plan: Plan, *, log: Log) -> None:
         self.plan = plan
         self._log = log
-        preferred = [0 if plan.temporary else port for port in USUAL_PORTS.values()]
-        self._ports = dict(zip(USUAL_PORTS, servers.free_ports(*preferred), strict=True))
+        preferred = [0 if plan.temporary else port for port in DEFAULT_PORTS.values()]
+        self._ports = dict(zip(DEFAULT_PORTS, servers.free_ports(*preferred), strict=True))
         self.addresses = {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
         self.addresses["smtp"] = f"smtp://127.0.0.1:{self._ports['smtp']}"
         self.environment: dict[str, str] = {}
@@ -76,11 +76,11 @@ class Stack:
         """Run the whole system until the block ends. Raises NoServerError or NotRunningError."""
         state = self.plan.state
         state.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as until_the_end:
+        with ExitStack() as cleanup:
             refusal = f"`make run` is running already in {state}; stop it there first."
-            until_the_end.enter_context(servers.lock_folder(state, refusal))
-            self._start_servers(until_the_end)
-            self._start_processes(until_the_end)
+            cleanup.enter_context(servers.lock_folder(state, refusal))
+            self._start_servers(cleanup)
+            self._start_processes(cleanup)
             self.wait_until_ready()
             yield
 
@@ -110,28 +110,28 @@ class Stack:
 
     def pages(self) -> list[str]:
         lines = self.command_lines()
-        return [each for each in USUAL_PORTS if each in lines or ("sandbox" in lines and each in SANDBOX_PAGES)]
+        return [each for each in DEFAULT_PORTS if each in lines or ("sandbox" in lines and each in SANDBOX_PAGES)]
 
-    def _start_servers(self, until_the_end: ExitStack) -> None:
+    def _start_servers(self, cleanup: ExitStack) -> None:
         plan = self.plan
-        made = kept_secrets(plan.state / "secrets.env")
+        made = load_or_create_secrets(plan.state / "secrets.env")
         made |= {"PUBLIC_URL": self.addresses["web"], "LOG_FORMAT": "text"}
         if "DATABASE_URL" not in plan.environ:
             self._log("local", "Starting PostgreSQL ...")
             port = 0 if plan.temporary else servers.POSTGRES_PORT
             postgres = servers.postgres(plan.state / "postgres", port=port, durable=not plan.temporary)
-            self.parts["postgres"] = server = until_the_end.enter_context(postgres)
+            self.parts["postgres"] = server = cleanup.enter_context(postgres)
             made["DATABASE_URL"] = server.url
         if "REDIS_URL" not in plan.environ:
             self._log("local", "Starting Redis ...")
             redis = servers.redis(plan.state / "redis", port=0 if plan.temporary else servers.REDIS_PORT)
-            self.parts["redis"] = server = until_the_end.enter_context(redis)
+            self.parts["redis"] = server = cleanup.enter_context(redis)
             made["REDIS_URL"] = server.url
         to_sandbox = sandbox_settings(self.addresses) if plan.sandbox else {}
         self.environment = {**made, **plan.environ, **to_sandbox}
         write_values(plan.state / "environment", {name: self.environment[name] for name in made | to_sandbox})
 
-    def _start_processes(self, until_the_end: ExitStack) -> None:
+    def _start_processes(self, cleanup: ExitStack) -> None:
         self._log("local", "Bringing the database up to date ...")
         try:
             migrate(SecretStr(self.environment["DATABASE_URL"]), self.vault())
@@ -143,7 +143,7 @@ class Stack:
         self._log("local", f"Starting {', '.join(lines)} ...")
         for name, arguments in lines.items():
             process = self.parts[name] = self._process(name, arguments)
-            until_the_end.callback(process.stop)
+            cleanup.callback(process.stop)
             process.start()
 
     def _process(self, name: str, arguments: Sequence[str]) -> Process:
@@ -168,7 +168,7 @@ class Stack:
 
 
 def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float | None = None) -> str:
-    """Return a command's output; Ctrl-C reaches only us. Raises NotRunningError if it fails or takes too long."""
+    """Return the output of a command that Ctrl-C does not reach. Raises NotRunningError if it fails or is slow."""
     try:
         done = subprocess.run(  # noqa: S603 - commands are our own, not a user's
             command,
@@ -195,8 +195,8 @@ def _responds(address: str) -> bool:
     return False
 
 
-def kept_secrets(file: Path, makers: Mapping[str, Callable[[], str]] = SECRETS) -> dict[str, str]:
-    """Return secrets of this machine, generated the first time and kept in a file for its owner only."""
+def load_or_create_secrets(file: Path, makers: Mapping[str, Callable[[], str]] = SECRETS) -> dict[str, str]:
+    """Return the secrets in a file, and generate those that are missing. Only its owner can read the file."""
     known = read_values(file) if file.exists() else {}
     if missing := {name: make() for name, make in makers.items() if name not in known}:
         known |= missing
@@ -213,13 +213,13 @@ def read_values(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in file.read_text().splitlines())
 
 
-def wrong_settings(environ: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with the settings, a line for each and without its value."""
+def find_wrong_settings(environ: Mapping[str, str]) -> list[str]:
+    """Return a line for each wrong setting, without its value."""
     given = {name.lower(): value for name, value in environ.items() if name.lower() in Settings.model_fields}
     try:
         Settings.model_validate(given)
     except ValidationError as error:
-        return [each for each in problems(error) if not each.startswith(MISSING)]  # which are made here
+        return [each for each in problems(error) if not each.startswith(MISSING)]  # missing ones are generated
     return []
 
 

@@ -109,7 +109,7 @@ def create_app() -> FastAPI:
     container = get_container()
     container.load(remote=False)
     configure(container.settings.log_format, level=container.settings.log_level)
-    container.warn_of_lax_settings()
+    container.warn_about_session_settings()
     if is_https(container) and not container.settings.forwarded_allow_ips:
         log.warning("trusted_proxy_not_set", public_url=container.settings.public_url)
     app = WebApp(container)

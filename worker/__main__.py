@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from worker import __version__
+from worker import __version__, exit_codes
 from worker.lazy_command import CommandGroup, LazyCommand
-
-REFUSED, STOPPED, CRASHED = 2, 130, 70
 
 COMMANDS = (
     LazyCommand("alive", "worker.cli.installation:alive", "Check that beat, Redis and a worker are running."),
@@ -32,25 +30,25 @@ COMMANDS = (
 
 
 class CommandLine(CommandGroup):
-    """Prints expected errors without a traceback. A refusal exits with 2, an unreachable system with 3."""
+    """Prints expected errors without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (click's signature)
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
             error.show()
-            raise click.exceptions.Exit(max(error.exit_code, REFUSED)) from None
+            raise click.exceptions.Exit(max(error.exit_code, exit_codes.REFUSED)) from None
         except click.exceptions.Exit:
             raise
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nStopped.", err=True)
-            raise click.exceptions.Exit(STOPPED) from None
+            raise click.exceptions.Exit(exit_codes.STOPPED) from None
         except Exception as error:
-            explained = import_module("worker.cli.errors").explained(error)
-            if explained is None:
+            expected = import_module("worker.cli.errors").explain(error)
+            if expected is None:
                 raise
-            explained.show()
-            raise click.exceptions.Exit(max(explained.exit_code, REFUSED)) from error
+            expected.show()
+            raise click.exceptions.Exit(max(expected.exit_code, exit_codes.REFUSED)) from error
 
 
 @click.group(cls=CommandLine, later=COMMANDS)
@@ -72,7 +70,7 @@ def run(prog_name: str = "moment24") -> None:
         main(prog_name=prog_name, obj=run)
     except Exception:  # noqa: BLE001 (prints the traceback as Python does, with our exit code)
         traceback.print_exc()
-        sys.exit(CRASHED)
+        sys.exit(exit_codes.CRASHED)
 
 
 if __name__ == "__main__":

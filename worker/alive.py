@@ -10,14 +10,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-SWEEP = "heartbeat"
+SWEEP_KEY = "heartbeat"
 """The Redis key of the heartbeat that needs beat, Redis and a worker."""
 
 NO_SWEEP = "There has been no sweep within the last minute."
 SILENT = "The worker on this host does not respond."
 
-SECONDS = 2
-"""Time limit of each step, in seconds."""
+TIMEOUT_SECONDS = 2
+"""Time-out of each step."""
 
 
 def worker_key() -> str:
@@ -25,7 +25,7 @@ def worker_key() -> str:
     return f"worker:{socket.gethostname()}"
 
 
-def is_there(redis_url: str, key: str) -> bool:
+def key_exists(redis_url: str, key: str) -> bool:
     """Return whether a key is in Redis. Raises OSError if Redis cannot be reached."""
     url = urlsplit(redis_url)
     commands = [["EXISTS", key]]
@@ -35,7 +35,7 @@ def is_there(redis_url: str, key: str) -> bool:
         commands.insert(0, ["AUTH", *(unquote(each) for each in (url.username, url.password) if each)])
     with _connect(url) as connection, connection.makefile("rb") as replies:
         for command in commands:
-            connection.sendall(_encoded(command))
+            connection.sendall(_encode_command(command))
             reply = replies.readline()
             if reply[:1] not in {b"+", b":"}:
                 raise OSError(reply.decode(errors="replace").strip() or "no response")
@@ -44,11 +44,11 @@ def is_there(redis_url: str, key: str) -> bool:
 
 def _connect(url: SplitResult) -> socket.socket:
     host, options = url.hostname or "localhost", dict(parse_qsl(url.query))
-    connection = socket.create_connection((host, url.port or 6379), timeout=SECONDS)
-    return _encrypted(connection, host, options) if url.scheme == "rediss" else connection
+    connection = socket.create_connection((host, url.port or 6379), timeout=TIMEOUT_SECONDS)
+    return _wrap_in_tls(connection, host, options) if url.scheme == "rediss" else connection
 
 
-def _encrypted(connection: socket.socket, host: str, options: Mapping[str, str]) -> socket.socket:
+def _wrap_in_tls(connection: socket.socket, host: str, options: Mapping[str, str]) -> socket.socket:
     """Wrap a socket in TLS, with the options of redis-py's URLs."""
     import ssl  # noqa: PLC0415 - only needed here
 
@@ -61,7 +61,7 @@ def _encrypted(connection: socket.socket, host: str, options: Mapping[str, str])
     return context.wrap_socket(connection, server_hostname=host)
 
 
-def _encoded(words: Sequence[str]) -> bytes:
+def _encode_command(words: Sequence[str]) -> bytes:
     encoded = b"*%d\r\n" % len(words)
     for word in words:
         encoded += b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode())
@@ -69,12 +69,12 @@ def _encoded(words: Sequence[str]) -> bytes:
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return the problem, "" if there is none."""
+    """Return what is wrong, "" if nothing is."""
     here = "--here" in arguments
     try:
-        found = is_there(environ["REDIS_URL"], worker_key() if here else SWEEP)
+        found = key_exists(environ["REDIS_URL"], worker_key() if here else SWEEP_KEY)
     except OSError as error:
-        return "" if here else f"Redis cannot be asked: {error}"
+        return "" if here else f"Redis cannot be reached: {error}"
     if found:
         return ""
     return SILENT if here else NO_SWEEP

@@ -20,22 +20,25 @@ host_clock = partial(datetime.now, UTC)
 monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 """Counts seconds, also while the machine sleeps."""
 
-MEASURED_EVERY = 60
-"""Seconds after which PostgreSQL is asked again."""
+MEASURE_SECONDS = 60
+"""Time until PostgreSQL is asked again."""
 
-RETRIED_EVERY = 5
-"""Seconds after which it is asked again if it did not respond."""
+RETRY_SECONDS = 5
+"""Time until PostgreSQL is asked again if it did not respond."""
 
 MAX_SKEW = timedelta(minutes=1)
-"""How wrong a host's clock may be; beyond that, the host takes no lease."""
+"""How wrong a host's clock may be. Beyond that, the host takes no lease."""
 
 SAMPLES = 3
-"""Queries for one measurement: the fastest response is the most exact."""
+"""Queries for one measurement. The fastest response is the most exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Measurement:
-    """An instant in UTC at a count of seconds; without ``skew``, how far the host is ahead, it is the host's."""
+    """An instant in UTC, and the monotonic ``seconds`` at that instant.
+
+    ``skew`` says how far the host's clock is ahead of PostgreSQL's. It is None if the instant is only the host's.
+    """
 
     instant: datetime
     seconds: float
@@ -67,19 +70,19 @@ class Clock:
         if self._monotonic() - last.seconds >= last.due_after and self._measuring.acquire(blocking=unknown):
             try:
                 if self._last is last:
-                    self._last = self._measured()
+                    self._last = self._measure()
             finally:
                 self._measuring.release()
-        return self.at_hand()
+        return self.extrapolated()
 
     def measured(self) -> datetime:
         """Return the instant for stored data. Raises DatabaseUnavailableError until PostgreSQL has responded."""
         now = self()
         if self._last.skew is None:
-            raise DatabaseUnavailableError("The database has not told the time yet.")
+            raise DatabaseUnavailableError("PostgreSQL has not reported its time yet.")
         return now
 
-    def at_hand(self) -> datetime:
+    def extrapolated(self) -> datetime:
         """Return the instant without asking PostgreSQL."""
         return self._at(self._last)
 
@@ -89,33 +92,33 @@ class Clock:
         self()
         return self._last.skew
 
-    def skew_at_hand(self) -> float:
+    def last_skew_seconds(self) -> float:
         """Return the skew in seconds without asking PostgreSQL; NaN if it has not responded yet."""
         skew = self._last.skew
         return nan if skew is None else skew.total_seconds()
 
     @property
     def is_off(self) -> bool:
-        """Whether the host's own clock is so wrong that it should not be trusted, or may be."""
+        """Whether the host's own clock is wrong by more than ``MAX_SKEW``, or may be."""
         skew = self.skew
         return skew is None or abs(skew) > MAX_SKEW
 
-    def _measured(self) -> _Measurement:
+    def _measure(self) -> _Measurement:
         try:
             samples = [self._sample() for _ in range(SAMPLES)]
         except DatabaseUnavailableError:
             last = self._last
-            pause = RETRIED_EVERY if last.skew is not None else 0
+            pause = RETRY_SECONDS if last.skew is not None else 0
             return _Measurement(self._at(last), self._monotonic(), last.skew, due_after=pause)
         _, instant, seconds = min(samples, key=lambda sample: sample[0])
         skew = self._wall() - timedelta(seconds=self._monotonic() - seconds) - instant
-        return _Measurement(instant, seconds, skew, due_after=MEASURED_EVERY)
+        return _Measurement(instant, seconds, skew, due_after=MEASURE_SECONDS)
 
     def _at(self, last: _Measurement) -> datetime:
         return last.instant + timedelta(seconds=self._monotonic() - last.seconds)
 
     def _sample(self) -> tuple[float, datetime, float]:
-        """Ask once; return how long it took, and the instant at its end."""
+        """Ask PostgreSQL once. Returns how long it took, and the instant and the monotonic seconds at its end."""
         began = self._monotonic()
         server_time = self._server_time()
         ended = self._monotonic()

@@ -1,4 +1,4 @@
-"""The parts that only a worker has: its tasks, their threads and channels, and its heartbeat."""
+"""What only a worker has: tasks, their threads and channels, and a heartbeat."""
 
 import gc
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from worker import heartbeat
 from worker.celery_app import EXPECTED_ERRORS
 from worker.container import get_container
 from worker.observability.metrics_server import serve
-from worker.queues import LANES, QUEUE_OF, threads_beside
+from worker.queues import LANES, QUEUE_OF, threads_per_queue
 
 log = structlog.get_logger()
 
 Function: TypeAlias = Callable[..., Any]
-Worker: TypeAlias = Any  # celery.worker.consumer.Consumer, which is untyped
+Consumer: TypeAlias = Any  # celery.worker.consumer.Consumer, which is untyped
 
 
 class TaskPool(ThreadsPool):
@@ -35,8 +35,8 @@ class TaskPool(ThreadsPool):
 
     def __init__(self, limit: int, **options: object) -> None:
         super().__init__(limit, **options)
-        self._beside = {
-            queue: ThreadPoolExecutor(threads, queue) for queue, threads in threads_beside(limit).items()
+        self._executors = {
+            queue: ThreadPoolExecutor(threads, queue) for queue, threads in threads_per_queue(limit).items()
         }
 
     def on_apply(
@@ -49,34 +49,34 @@ class TaskPool(ThreadsPool):
         **options: object,
     ) -> ApplyResult:
         """Hand a task, whose name is first in ``args``, to the threads of its queue."""
-        executor = self._beside.get(QUEUE_OF.get(args[0], LANES)) if args else None
+        executor = self._executors.get(QUEUE_OF.get(args[0], LANES)) if args else None
         if executor is None:
             return super().on_apply(target, args, kwargs, callback, accept_callback, **options)
         return ApplyResult(executor.submit(apply_target, target, args, kwargs, callback, accept_callback))
 
     def on_stop(self) -> None:
         """Let running tasks finish; those not yet started return to their queue."""
-        for executor in self._beside.values():
+        for executor in self._executors.values():
             executor.shutdown(wait=False, cancel_futures=True)
         super().on_stop()
-        for executor in self._beside.values():
+        for executor in self._executors.values():
             executor.shutdown()
 
 
-class ChannelsBeside(StartStopStep):
+class QueueChannels(StartStopStep):
     """Receives the lanes' messages on the worker's own channel, and each other queue's on a separate one."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
-    def __init__(self, worker: Worker, **options: object) -> None:
+    def __init__(self, worker: Consumer, **options: object) -> None:
         worker.app.amqp.queues.select(LANES)
         self._consumers: list[Any] = []
         super().__init__(worker, **options)
 
-    def start(self, worker: Worker) -> None:
+    def start(self, worker: Consumer) -> None:
         """Start receiving messages, at most as many as there are threads."""
         self._consumers = []
-        for queue, threads in threads_beside(worker.pool.num_processes).items():
+        for queue, threads in threads_per_queue(worker.pool.num_processes).items():
             channel = worker.connection.channel()
             channel.basic_qos(0, threads, False)  # noqa: FBT003 - AMQP's arguments
             consumer = worker.app.amqp.TaskConsumer(
@@ -86,12 +86,12 @@ class ChannelsBeside(StartStopStep):
             consumer.consume()
             self._consumers.append(consumer)
 
-    def stop(self, worker: Worker) -> None:
+    def stop(self, worker: Consumer) -> None:
         """Stop receiving messages; those of running tasks can still be acknowledged."""
         for consumer in self._consumers:
             ignore_errors(worker, consumer.cancel)
 
-    def shutdown(self, worker: Worker) -> None:
+    def shutdown(self, worker: Consumer) -> None:
         """Return the messages that were not acknowledged."""
         for consumer in self._consumers:
             if consumer.channel:
@@ -104,14 +104,14 @@ class SharedClockRequest(Request):
     def maybe_expire(self) -> Literal[True] | None:
         """Return whether it has expired; PostgreSQL is asked only if it seems so, in Celery's own thread."""
         shared_clock, expires = get_container().shared_clock, self.expires
-        if expires is None or shared_clock.at_hand() <= expires or shared_clock() <= expires:
+        if expires is None or shared_clock.extrapolated() <= expires or shared_clock() <= expires:
             return None
         revoked.add(self.id)
         return True
 
 
-class SignOfLife(StartStopStep):
-    """Records the worker's heartbeat in the loop that takes messages: if the loop hangs, there is none.
+class WorkerHeartbeat(StartStopStep):
+    """Records the worker's heartbeat in the loop that takes messages, so a hanging loop records none.
 
     A worker that is shutting down records one more, which lasts until its running batches are done.
     """
@@ -119,12 +119,12 @@ class SignOfLife(StartStopStep):
     requires = ("celery.worker.consumer.tasks:Tasks",)
     _repeated: Any = None
 
-    def start(self, worker: Any) -> None:  # noqa: ANN401 - celery.worker.consumer.Consumer, which is untyped
+    def start(self, worker: Consumer) -> None:
         record = partial(heartbeat.record_worker, get_container().redis)
         record()
         self._repeated = worker.timer.call_repeatedly(heartbeat.WORKER_SECONDS, record)
 
-    def stop(self, worker: Any) -> None:  # noqa: ANN401, ARG002 - as above
+    def stop(self, worker: Consumer) -> None:  # noqa: ARG002 - Celery's signature
         if self._repeated:
             self._repeated.cancel()
         container = get_container()
@@ -138,10 +138,10 @@ _running: dict[str, ExitStack] = {}
 def prepare(app: Celery) -> None:
     """Make this process a worker: load its tasks and their dependencies before there are threads."""
     import_module("worker.tasks")
-    app.steps["consumer"] |= {ChannelsBeside, SignOfLife}
+    app.steps["consumer"] |= {QueueChannels, WorkerHeartbeat}
     get_container().load(remote=True)
     settings = get_container().settings
-    get_container().warn_of_lax_settings()
+    get_container().warn_about_session_settings()
     gc.freeze()  # loaded modules stay; collecting them would only stop all threads
     if settings.worker_metrics_port:
         try:
@@ -152,12 +152,10 @@ def prepare(app: Celery) -> None:
 
 @signals.task_prerun.connect
 def _task_started(task_id: str, task: Task[..., None], **_: object) -> None:
-    surrounding = _running[task_id] = ExitStack()
+    context = _running[task_id] = ExitStack()
     traceparent = task.request.get("traceparent")
     after = {"traceparent": str(traceparent)} if traceparent else {}
-    surrounding.enter_context(
-        get_container().instrumentation.running(str(task.name), task_id=task_id, after=after)
-    )
+    context.enter_context(get_container().instrumentation.running(str(task.name), task_id=task_id, after=after))
 
 
 @signals.task_postrun.connect

@@ -1,4 +1,4 @@
-"""The container, which builds the parts of a process, and alone chooses them. Each is imported when first used."""
+"""The container builds the parts of a process, each imported on first use. Only it chooses implementations."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REDIS_SECONDS = 2
-"""The time-out of Redis: beat sends again what cannot be sent now."""
+"""The time-out of Redis. It is short, because beat sends again what cannot be sent now."""
 
 clock = host_clock
 """This host's clock, for times that no other host compares."""
@@ -90,11 +90,11 @@ class Container:
     @cached_property
     def receiver_client(self) -> ReceiverClient:
         from integrations.receivers.client import ReceiverClient
-        from worker.queues import threads_beside
+        from worker.queues import threads_per_queue
 
         return ReceiverClient(
             private_networks=self.settings.receiver_private_networks,
-            connections=threads_beside(self.settings.worker_threads)["receivers"],
+            connections=threads_per_queue(self.settings.worker_threads)["receivers"],
             on_call=partial(self.instrumentation.call_completed, "receiver"),
         )
 
@@ -116,7 +116,7 @@ class Container:
         from worker.observability.metrics import Metrics
 
         metrics = Metrics(self.settings.metrics_token)
-        metrics.clock_skew.set_function(self.shared_clock.skew_at_hand)
+        metrics.clock_skew.set_function(self.shared_clock.last_skew_seconds)
         return metrics
 
     @cached_property
@@ -249,11 +249,11 @@ class Container:
 
         return heartbeat.is_alive(self.redis)
 
-    def warn_of_lax_settings(self) -> None:
-        """Log the session settings that PostgreSQL does not apply, as behind a pooler; called at the start."""
+    def warn_about_session_settings(self) -> None:
+        """Log the session settings that PostgreSQL does not apply, for example behind a pooler."""
         with suppress(DatabaseUnavailableError):
-            if lax := self.database.lax_settings():
-                log.warning("session_settings_missing", settings=lax)
+            if missing := self.database.lax_settings():
+                log.warning("session_settings_missing", settings=missing)
 
     def record_urls(self, job: JobView) -> RecordUrls:
         from worker.record_urls import find_record_urls
@@ -354,7 +354,7 @@ class Container:
         return users
 
     @property
-    def mails_links(self) -> bool:
+    def can_mail_links(self) -> bool:
         """Whether users get links by mail to choose a password, which needs SMTP_URL and PUBLIC_URL.
 
         Only workers send mails, so web needs no SMTP_URL: SENDS_MAIL says that the workers have it.
@@ -368,7 +368,7 @@ class Container:
 
     @cached_property
     def sandbox(self) -> Mapping[str, str]:
-        """The URLs of sandboxes of the two systems, by system; none for a real system, which requires TLS."""
+        """The URL of each sandbox, by system. Real systems require TLS, so plain HTTP means a sandbox."""
         urls = {"Moment": self.settings.moment_url, "24SevenOffice": self.settings.twentyfour_api_url}
         roots = {name: urlsplit(url)._replace(path="/").geturl() for name, url in urls.items()}
         return {name: url for name, url in roots.items() if url.startswith("http://")}
@@ -387,4 +387,4 @@ def get_container() -> Container:
     try:
         return Container(settings)
     except ValueError as error:
-        raise WrongSettingsError(f"A setting makes no sense: {error}.") from error
+        raise WrongSettingsError(f"A setting is invalid: {error}.") from error

@@ -1,4 +1,4 @@
-"""Dispatching: wake-ups of lanes, polls, operations and receivers with work, at most one for each at a time.
+"""Dispatching: sends wake-ups to lanes, polls, operations and receivers with work, at most one to each at a time.
 
 Any message may be lost, because beat dispatches again. So an outage of Redis is only logged.
 """
@@ -79,24 +79,24 @@ def dispatch_receivers(receiver_ids: Iterable[int]) -> None:
 
 
 def mark_arrived(task: str, number: int) -> None:
-    """Record that the message of a task has arrived: what becomes due from now on needs another message."""
+    """Record that the message of a task has arrived. Work that becomes due from now on needs another message."""
     get_container().redis.delete(_key(task, number))
 
 
 def mark_lane_arrived(lane: Lane) -> None:
-    """Do the same for a lane; call it before the lane is leased, so that no job is missed in between."""
+    """Record that a lane's message has arrived. Call it before leasing the lane, so that no job is missed."""
     mark_arrived(_lane_task(lane), lane.connection_id)
 
 
 def forget(connection_id: int | None = None) -> None:
-    """Forget which messages are under way, of one connection or of all; a duplicate does no harm."""
+    """Forget which messages are under way, of one connection or of all. A duplicate does no harm."""
     redis = get_container().redis
     for key in redis.scan_iter(_key("*", "*" if connection_id is None else connection_id)):
         redis.delete(key)
 
 
 def _send(messages: Iterable[tuple[str, int, float]], *, limit: int | None = None) -> None:
-    """Send tasks, each with the id of what it is for, unless the same message was sent within its seconds."""
+    """Send tasks, each with an id, unless the same task was sent within its seconds."""
     container, sent = get_container(), 0
     try:
         for task, number, seconds in messages:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from redis import Redis
 from redis.exceptions import RedisError
 
-from worker.alive import SWEEP, worker_key
+from worker.alive import SWEEP_KEY, worker_key
 
 TTL_SECONDS = 60
 """How long a heartbeat lasts at least; it lasts for three sweeps if these are rare."""
@@ -16,11 +16,11 @@ WORKER_SECONDS = 15
 
 def record(redis: Redis, *, every: float) -> None:
     """Record a heartbeat that lasts a minute, or longer if sweeps are ``every`` seconds apart."""
-    redis.set(SWEEP, "", ex=max(TTL_SECONDS, int(3 * every)))
+    redis.set(SWEEP_KEY, "", ex=max(TTL_SECONDS, int(3 * every)))
 
 
 def is_alive(redis: Redis) -> bool:
-    return bool(redis.exists(SWEEP))
+    return bool(redis.exists(SWEEP_KEY))
 
 
 def record_worker(redis: Redis, *, seconds: int = TTL_SECONDS) -> None:

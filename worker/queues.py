@@ -1,4 +1,4 @@
-"""Which tasks share threads: tasks that wait for one remote system must not delay the other's or beat's.
+"""The queues. Tasks that wait for one remote system must not delay those of the other system or of beat.
 
 Every queue has its own channel to Redis, which takes no more messages than the queue has threads: the rest stays
 in Redis, for another worker or later.
@@ -29,8 +29,8 @@ QUEUES = (LANES, *TASKS)
 QUEUE_OF = {task: queue for queue, tasks in TASKS.items() for task in tasks}
 
 
-def threads_beside(lane_threads: int) -> Mapping[str, int]:
-    """Return the threads of each queue except the lanes', which have ``lane_threads`` (``WORKER_THREADS``)."""
+def threads_per_queue(lane_threads: int) -> Mapping[str, int]:
+    """Return the number of threads of each queue other than the lanes', which have ``lane_threads``."""
     half = lane_threads // 2
     polls_of_moment, others = half // 2, half // 4
     return {
@@ -71,7 +71,7 @@ def broker_configuration(redis_url: str) -> dict[str, Any]:
 
 
 def _tls(redis_url: str) -> dict[str, Any] | None:
-    """Return how Celery and Flower verify Redis: as the URL says, otherwise strictly, not as Celery would."""
+    """Return how Celery and Flower verify Redis: as the URL says, otherwise strictly, unlike Celery's default."""
     if not redis_url.startswith("rediss:"):
         return None
     in_url: dict[str, Any] = parse_url(redis_url).get("ssl", {})

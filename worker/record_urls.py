@@ -13,8 +13,8 @@ from models.enums import EntityType, Record, titled
 from models.inbox import links
 from models.inbox.links import RecordReferences
 
-KINDS = {EntityType.CUSTOMER: "customers", EntityType.PROJECT: "projects"}
-"""What ``{kind}`` in ``TWENTYFOUR_RECORD_URL`` becomes; otherwise it is vouchers."""
+URL_SEGMENTS = {EntityType.CUSTOMER: "customers", EntityType.PROJECT: "projects"}
+"""What ``{kind}`` in ``TWENTYFOUR_RECORD_URL`` stands for; for other types it is ``vouchers``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class RecordUrls:
 def find_record_urls(
     database: Database, settings: Settings, records: Sequence[tuple[int, Record]], *, title: str = ""
 ) -> list[RecordUrls]:
-    """Find records by connection in both systems; ``title`` is the name of one other than an expense in Moment."""
+    """Find records, each given with its connection's id, in both systems. ``title`` names a single record."""
     template = settings.twentyfour_record_url
     return [
         RecordUrls(
@@ -71,9 +71,9 @@ def _moment_url(settings: Settings, found: RecordReferences, record: Record, *, 
 
 
 def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> RecordUrl:
-    """Parse a number, or a voucher such as "2026/1024" or "2026-4-40001"."""
+    """Return the URL of a number, or of a voucher such as "2026/1024" or "2026-4-40001"."""
     *years, number = re.split("[/-]", remote_id)
-    year, kind = years[0] if years else "", KINDS.get(entity_type, "vouchers")
+    year, segment = years[0] if years else "", URL_SEGMENTS.get(entity_type, "vouchers")
     name = msg("Voucher {number}/{year}", number=number, year=year) if year else titled(entity_type, number)
-    url = template.format(kind=kind, year=quote(year, safe=""), number=quote(number, safe=""))
+    url = template.format(kind=segment, year=quote(year, safe=""), number=quote(number, safe=""))
     return RecordUrl(id=remote_id, name=name, url=url)

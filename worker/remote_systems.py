@@ -29,7 +29,7 @@ from sync.engine.erp_client import verify_client
 from sync.errors import UnavailableError
 from sync.runner import Runner
 from worker.observability.instrumentation import Instrumentation
-from worker.queues import threads_beside
+from worker.queues import threads_per_queue
 
 
 class RemoteSystems:
@@ -156,7 +156,7 @@ def _soap_client(
         budget=budget,
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
-        threads=settings.worker_threads + sum(threads_beside(settings.worker_threads).values()),
+        threads=settings.worker_threads + sum(threads_per_queue(settings.worker_threads).values()),
         on_call=partial(instrumentation.call_completed, "twentyfour"),
         remote_clock=remote_clock,
     )

@@ -1,4 +1,4 @@
-"""Beat's schedule, as data. Two beats at once dispatch twice, but the work is done once."""
+"""Beat's schedule. Two beats at once dispatch twice, but the work is done once."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,11 +14,11 @@ GRACE_SECONDS = 60
 """How late a message of beat may be: if the clocks of two hosts differ by more, no lane is drained."""
 
 EXPENSE_SECONDS = 10
-"""How often beat checks which polls are due: often, so that only a few start at a time."""
+"""How often beat checks which polls are due. It is often, so that only a few start at a time."""
 
 
 def beat_schedule(settings: BeatSettings, *, now: Callable[[], datetime]) -> dict[str, dict[str, Any]]:
-    """Return the interval of each task; ``now``, for late messages, is a module's function, as beat stores it."""
+    """Return the interval of each task. ``now`` must be a function of a module, because beat stores it."""
     seconds = {
         "dispatch_due": settings.dispatch_seconds,
         "poll_all": settings.poll_seconds,

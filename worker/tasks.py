@@ -1,4 +1,4 @@
-"""The tasks: each calls the code that does the work. Their arguments are ids only, as Flower shows them."""
+"""The tasks. Each only calls the code that does the work. Arguments are ids only, because Flower shows them."""
 
 from models.admin import reminders
 from models.admin.operations import OPERATION_TIMEOUT
@@ -35,7 +35,7 @@ def sync_expenses(connection_id: int) -> None:
 
 @app.task(name="dispatch_due")
 def dispatch_due() -> None:
-    """Dispatch lanes with work (also of vanished workers), operations and event receivers."""
+    """Dispatch the lanes with work, including those of vanished workers, operations and event receivers."""
     container = get_container()
     now = container.clock()
     dependencies.wake_satisfied(container.database, now=now)
@@ -92,7 +92,7 @@ def send_alerts() -> None:
 
 @app.task(name="send_reminders")
 def send_reminders() -> None:
-    """Queue reminders of jobs that still need attention, and the weekly and monthly mails that are wanted."""
+    """Queue reminders of jobs that still need attention, and the weekly and monthly mails that are enabled."""
     container = get_container()
     failing_polls.queue_alerts(container.database, container.connections.all(), now=container.clock())
     reminders.queue_overdue(container.database, now=container.clock())
@@ -108,7 +108,7 @@ def delete_old() -> None:
 
 
 def _drain(connection_id: int, entity_type: EntityType) -> None:
-    """Work on a batch, then dispatch the lanes that have work after it: at the end of the queue, to be fair."""
+    """Work on a batch, then dispatch the lanes with work. They go to the end of the queue, which is fair."""
     lane = Lane(connection_id, entity_type)
     dispatch.mark_lane_arrived(lane)
     if not clock_check.is_off(get_container()):

@@ -2,7 +2,7 @@
 
 ``python -S -m worker.watchdog web 8000 --end-after=6`` fails while the process is unhealthy, such as without
 PostgreSQL. Only a process that itself does not respond, ``--end-after`` times in a row, is killed; the container
-ends with it. Only the standard library is imported, see :mod:`worker.alive`.
+ends with it. It imports only the standard library, for the reason in :mod:`worker.alive`.
 """
 
 import os
@@ -18,14 +18,14 @@ from pathlib import Path
 from worker import alive
 
 INITS = {"docker-init", "tini", "catatonit"}
-"""Init programs whose children may be killed; only in a container do they have process id 1."""
+"""Init programs whose children may be killed. They have process id 1 only in a container."""
 
 START_SECONDS = 120
-"""How long a process may take to start, even on a busy machine."""
+"""How long a process may take to start on a busy machine."""
 
 PAGE_SECONDS = 3
 SCHEDULE_SECONDS = 600
-"""How old beat's schedule file may be: it is written every three minutes, even while Redis is down."""
+"""How old beat's schedule file may be. Beat writes it every three minutes, even while Redis is down."""
 
 
 def page_problem(port: str, path: str) -> str:
@@ -56,7 +56,7 @@ def worker_problem() -> str:
 
 
 Check = Callable[[str], str]
-"""Takes the port or the file of a process, "" if it has none, and returns the problem, "" if there is none."""
+"""Takes the port or file of a process ("" if it has none), and returns its problem ("" if it is fine)."""
 
 CHECKS: Mapping[str, tuple[Check, Check]] = {
     "web": (lambda port: page_problem(port, "/health/ready"), lambda port: page_problem(port, "/health/live")),
@@ -92,7 +92,7 @@ def count_silence(counter: Path, *, silent: bool) -> int:
     return 0
 
 
-def may_be_ended(init: int, *, start_seconds: float) -> bool:
+def may_be_killed(init: int, *, start_seconds: float) -> bool:
     """Return whether this is the init of a container, and its process has had time to start."""
     name = Path(f"/proc/{init}/comm").read_text().strip()
     return name in INITS and seconds_since_start(init) >= start_seconds
@@ -107,16 +107,16 @@ def main(
     init: int = 1,
     start_seconds: float = START_SECONDS,
 ) -> str:
-    """Return the problem, "" if there is none; SIGKILL a process that was silent ``end_after`` times."""
+    """Return the problem, "" if there is none. Kills a process that was silent ``end_after`` times in a row."""
     health, liveness = (partial(check, port_or_file) for check in CHECKS[process])
     problem, silence = health(), liveness()
-    if not may_be_ended(init, start_seconds=start_seconds):
+    if not may_be_killed(init, start_seconds=start_seconds):
         return problem or silence
     if count_silence(counter, silent=bool(silence)) < end_after:
         return problem or silence
     for child in children_of(init):
         os.kill(child, signal.SIGKILL)
-    return f"Ended, after {end_after} times: {silence}"
+    return f"Killed after {end_after} failed checks: {silence}"
 
 
 def parse(arguments: Sequence[str]) -> tuple[str, str, int]:

@@ -48,7 +48,9 @@ def test_a_customer_is_matched_after_confirmation_and_the_match_is_undone(
         demo_user.expect("Moment's number", str(firm.moment("customers")[0].get("customerNumber")), str(second))
 
     demo_user.eventually(matched)
-    demo_user.eventually(lambda: demo_user.expect("in hand", firm.in_hand(), []))  # a running job refuses an undo
+    demo_user.eventually(
+        lambda: demo_user.expect("pending jobs", firm.pending_jobs(), [])
+    )  # a running job refuses an undo
     person.reload_until(page.get_by_role("button", name=f"{say('Undo')} {say('the match')}"))
     press(f"{say('Undo')} {say('the match')}", role="button")
     expect(question).to_be_visible()

@@ -10,7 +10,7 @@ import structlog
 
 from local.processes import ROOT, end_on_signals
 from tests.chaos.play import Chaos, Played, play
-from tests.chaos.report import is_clean, report_of, told
+from tests.chaos.report import is_clean, report_of, summary
 
 FOLDER = ROOT / "var" / "chaos"
 
@@ -27,7 +27,7 @@ def main(seed: int, seeds: int, mistakes: tuple[str, ...]) -> None:
     days: list[Played] = []
     for each in range(seed, seed + seeds):
         days.append(_played(Chaos(seed=each, mistakes=mistakes), log=FOLDER / f"log-{each}"))
-        click.echo(told(days[-1]))
+        click.echo(summary(days[-1]))
         (FOLDER / "report.json").write_text(json.dumps(report_of(days), indent=2) + "\n")
     faults = report_of(days)["faults"]
     click.echo(f"{seeds} days with {sum(faults.values())} faults of {len(faults)} kinds.")

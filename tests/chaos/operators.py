@@ -22,7 +22,7 @@ from tests.chaos.company import Outside, Record
 from tests.chaos.crashes import CUTS
 from tests.chaos.people import ACTOR, DISMISSED, POSTING, RELINKED, TYPES_OFF
 from worker.container import Container, clock
-from worker.handlers.diagnostics import check
+from worker.handlers.diagnostics import check_login
 
 ADDRESS = "chaos@example.com"
 MAX_JOBS = 10_000
@@ -47,7 +47,7 @@ class Office:
     """
 
     def __init__(self, container: Container, outside: Outside) -> None:
-        self._bridge, self._database, self._outside = container, container.database, outside
+        self._container, self._database, self._outside = container, container.database, outside
         self._asked: set[int] = set()
         self.needless: list[str] = []
 
@@ -55,9 +55,9 @@ class Office:
         """Add the connection, and return the address of its webhook."""
         wanted = {"entity_types": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
         valid = ConnectionSettings.model_validate(wanted)
-        valid = valid.model_copy(update={"identity_id": check(self._bridge, valid).id})
-        self._connection, token = self._bridge.connections.add("Kaos AS", valid, actor="chaos", now=clock())
-        return f"{self._bridge.settings.public_url}/webhooks/moment/{token}"
+        valid = valid.model_copy(update={"identity_id": check_login(self._container, valid).id})
+        self._connection, token = self._container.connections.add("Kaos AS", valid, actor="chaos", now=clock())
+        return f"{self._container.settings.public_url}/webhooks/moment/{token}"
 
     def unfinished(self) -> list[str]:
         """Return what will still happen automatically: jobs and mails."""
@@ -99,15 +99,15 @@ class Office:
             self.needless += _unexplained(new, happened())
             for view in new:
                 self._act_on(view)
-        if because := self._bridge.connections.get(self._connection.id).paused_because:
+        if because := self._container.connections.get(self._connection.id).paused_because:
             self.needless.append(f"the connection was paused: {because}")
-            self._bridge.connections.resume(
+            self._container.connections.resume(
                 self._connection.id, actor="chaos", now=clock(), despite_failed_test=True
             )
 
     def _act_on(self, view: JobView) -> None:
         """Do what the alert says: look for a draft, answer which record it is, or retry."""
-        only, now = JobFilter(ids=frozenset({view.id})), self._bridge.clock()
+        only, now = JobFilter(ids=frozenset({view.id})), self._container.clock()
         if view.error_code == UNSEEN_DRAFT and self._is_booked(view):
             models.admin.job_actions.dismiss(self._database, only, because=RESOLVED_MANUALLY, actor=ACTOR, now=now)
         elif view.error_code in match_questions.ERROR_CODES:

@@ -33,13 +33,13 @@ class People:
     """They act at random instants; ``done`` counts the actions, and ``put_back`` reverts what is left.
 
     Args:
-        bridge: access to the integration.
+        container: access to the integration.
         connection_id: returns their connection.
         rng: their own random generator.
     """
 
-    def __init__(self, bridge: Container, connection_id: Callable[[], int], *, rng: Random) -> None:
-        self._bridge, self._database = bridge, bridge.database
+    def __init__(self, container: Container, connection_id: Callable[[], int], *, rng: Random) -> None:
+        self._container, self._database = container, container.database
         self._connection_id, self._rng = connection_id, rng
         self._closed: set[int] = set()
         self.done: Counter[str] = Counter()
@@ -68,7 +68,7 @@ class People:
         self._reopen()
 
     def _set(self, what: str, **values: object) -> None:
-        self._bridge.update_settings(self._connection_id(), values, actor=ACTOR)
+        self._container.update_settings(self._connection_id(), values, actor=ACTOR)
         self.done.update([what] if what else [])
 
     def _switch_off(self, entity_type: EntityType) -> None:
@@ -90,7 +90,7 @@ class People:
             link = links.find(self._database, view.connection_id, view.record)
             says = link and view.record.entity_type is EntityType.CUSTOMER and self._rng.random() < 0.5
             number = link.remote_id if link and says else ""
-            if relink(self._database, view.id, number, actor=ACTOR, now=self._bridge.clock()).count:
+            if relink(self._database, view.id, number, actor=ACTOR, now=self._container.clock()).count:
                 self.done[f"{RELINKED}: {view.record.entity_type}"] += 1
 
     def _retry_some(self) -> None:
@@ -116,7 +116,7 @@ class People:
         self._closed.clear()
 
     def _count(self, what: str, act: Callable[..., job_actions.ActionResult], job_filter: JobFilter) -> None:
-        if count := act(self._database, job_filter, actor=ACTOR, now=self._bridge.clock()).count:
+        if count := act(self._database, job_filter, actor=ACTOR, now=self._container.clock()).count:
             self.done[what] += count
 
     def _jobs(self, *states: JobState) -> list[JobView]:

@@ -16,7 +16,7 @@ def is_clean(day: Played) -> bool:
     return not any(asdict(day.verdict).values())
 
 
-def told(day: Played) -> str:
+def summary(day: Played) -> str:
     """Format one day for the terminal."""
     faults = ", ".join(f"{kind} {times}" for kind, times in sorted(day.faults.items()))
     ended = "ok" if is_clean(day) else "NOT OK"

@@ -38,14 +38,14 @@ class ChaosStack(Stack):
         *beat, schedule = self.command_lines()["beat"]
         return Process("beat 2", (*beat, f"{schedule}-2"), env=self.environment, log=self._log)
 
-    def _start_servers(self, until_the_end: ExitStack) -> None:
-        super()._start_servers(until_the_end)
+    def _start_servers(self, cleanup: ExitStack) -> None:
+        super()._start_servers(cleanup)
         try:
             self.hosts = hosts(WORKERS)
         except NoHostsError as error:
             self.hosts, self.no_hosts = {}, str(error)
         for host in self.hosts.values():
-            until_the_end.callback(host.close)
+            cleanup.callback(host.close)
         if not self.hosts:
             return
         postgres = self.parts["postgres"]

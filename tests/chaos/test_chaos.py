@@ -9,7 +9,7 @@ from local.run import log
 from tests.chaos.crashes import CUTS, POINTS, STOPS, Point
 from tests.chaos.hosts import NoHostsError, hosts
 from tests.chaos.play import Chaos, Played, play
-from tests.chaos.report import report_of, told
+from tests.chaos.report import report_of, summary
 from tests.chaos.short_timeouts import TIMEOUTS
 from tests.chaos.verdict import Verdict
 
@@ -18,7 +18,7 @@ from tests.chaos.verdict import Verdict
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
     played = short(seed)
-    assert played.verdict == Verdict(), told(played)
+    assert played.verdict == Verdict(), summary(played)
     assert len(played.faults) >= 12
     assert json.loads(json.dumps(report_of([played])))["lost"] == 0
 
@@ -26,7 +26,7 @@ def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
 @pytest.mark.thousands
 def test_the_checker_notices_unsaved_links_and_vouchers_posted_unverified() -> None:
     played = short(3, "links forgotten", "posted blindly")
-    assert any("invoice" in each for each in played.verdict.duplicated), told(played)
+    assert any("invoice" in each for each in played.verdict.duplicated), summary(played)
 
 
 def test_a_machine_without_hosts_of_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_a_fault_that_the_machine_does_not_allow_is_reported() -> None:
     day = Played(
         seed=1, faults=Counter(slow=1), verdict=Verdict(), seconds=1, longest=0, left_out="cut off: no namespaces"
     )
-    assert "Left out, as this machine does not allow it: cut off: no namespaces" in told(day)
+    assert "Left out, as this machine does not allow it: cut off: no namespaces" in summary(day)
     assert report_of([day, day])["left_out"] == {"cut off: no namespaces": 2}
 
 
@@ -49,9 +49,9 @@ def short(seed: int, *mistakes: str) -> Played:
 
 
 @pytest.mark.parametrize("point", [*POINTS, *CUTS, *STOPS], ids=lambda point: f"{point.name}, {point.action}")
-def test_every_instant_at_which_something_dies_is_one_of_the_product(point: Point) -> None:
+def test_every_crash_point_is_in_the_code_of_the_product(point: Point) -> None:
     assert callable(getattr(point.owner, point.function))
 
 
-def test_every_wait_that_is_shorter_on_a_chaotic_day_is_one_of_the_product() -> None:
+def test_every_shortened_wait_exists_in_the_product() -> None:
     assert [name for module, name, _ in TIMEOUTS if not hasattr(module, name)] == []

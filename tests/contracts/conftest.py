@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from integrations.moment.gateway import MomentGateway
-from tests.contracts.stage_moment import Office, calling, serving_moment
-from tests.contracts.stage_twentyfour import AROUND, Stranger, serving_twentyfour
+from tests.contracts.stage_moment import MomentSandbox, calling, serving_moment
+from tests.contracts.stage_twentyfour import AROUND, TwentyFourSandbox, serving_twentyfour
 
 
 @pytest.fixture(scope="module")
@@ -17,16 +17,16 @@ def moment_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def office(moment_url: str) -> Office:
+def moment_sandbox(moment_url: str) -> MomentSandbox:
     """Moment with a customer, a project with its activity, and the draft of an invoice."""
-    office = Office(moment_url)
-    office.reset()
-    return office
+    moment_sandbox = MomentSandbox(moment_url)
+    moment_sandbox.reset()
+    return moment_sandbox
 
 
 @pytest.fixture
-def gateway(office: Office) -> Iterator[MomentGateway]:
-    with calling(office.url) as gateway:
+def gateway(moment_sandbox: MomentSandbox) -> Iterator[MomentGateway]:
+    with calling(moment_sandbox.url) as gateway:
         yield gateway
 
 
@@ -37,6 +37,8 @@ def urls() -> Iterator[Mapping[str, str]]:
 
 
 @pytest.fixture(params=AROUND)
-def stranger(request: pytest.FixtureRequest, urls: Mapping[str, str], redis_url: str) -> Iterator[Stranger]:
-    with Stranger.arriving(urls[request.param], redis_url) as stranger:
-        yield stranger
+def twentyfour_sandbox(
+    request: pytest.FixtureRequest, urls: Mapping[str, str], redis_url: str
+) -> Iterator[TwentyFourSandbox]:
+    with TwentyFourSandbox.fresh(urls[request.param], redis_url) as twentyfour_sandbox:
+        yield twentyfour_sandbox

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import vcr
 from vcr.request import Request
 
-from tests.contracts.stage_moment import SCENES, Office, calling, serving_moment
+from tests.contracts.stage_moment import RECORDED_CALLS, MomentSandbox, calling, serving_moment
 
 CASSETTES = Path(__file__).parent / "cassettes" / "moment"
 MOMENT = "http://moment.sandbox"
@@ -31,14 +31,14 @@ def tape(*, record: bool = False) -> vcr.VCR:
 
 
 def record() -> None:
-    """Play every scene against the sandbox, after an invoice and its credit note."""
+    """Make every recorded call against the sandbox, after an invoice and its credit note."""
     with serving_moment() as url:
-        office = Office(url)
-        office.finalize()
-        office.credit()
-        for name, scene in SCENES.items():
+        moment_sandbox = MomentSandbox(url)
+        moment_sandbox.finalize()
+        moment_sandbox.credit()
+        for name, recorded_call in RECORDED_CALLS.items():
             with tape(record=True).use_cassette(name), calling(url) as gateway:
-                scene.play(gateway)
+                recorded_call.call(gateway)
 
 
 def _asked(request: Request) -> Request:

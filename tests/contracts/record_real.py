@@ -54,11 +54,11 @@ SOME = 5
 
 def record(environ: Mapping[str, str], folder: Path, *, now: datetime) -> list[str]:
     """Record both systems, as far as their keys are there, and return the differences from the sandbox."""
-    told: list[str] = []
+    findings: list[str] = []
     if all(environ.get(key) for key in MOMENT_KEYS):
         with _tape(folder / "moment"):
-            _read_moment(_moment(environ), told, since=now - A_YEAR)
-        told += differences(recorded(folder / "moment"), recorded(record_moment.CASSETTES))
+            _read_moment(_moment(environ), findings, since=now - A_YEAR)
+        findings += differences(recorded(folder / "moment"), recorded(record_moment.CASSETTES))
     if all(environ.get(key) for key in TWENTYFOUR_KEYS):
         with (
             TemporaryDirectory() as place,
@@ -66,9 +66,9 @@ def record(environ: Mapping[str, str], folder: Path, *, now: datetime) -> list[s
             Redis.from_url(server.url) as redis,
             _tape(folder / "twentyfour"),
         ):
-            _read_twentyfour(_twentyfour(environ, redis), told, now=now)
-        told += differences(recorded(folder / "twentyfour"), _known())
-    return told
+            _read_twentyfour(_twentyfour(environ, redis), findings, now=now)
+        findings += differences(recorded(folder / "twentyfour"), _known())
+    return findings
 
 
 def _known() -> Mapping[str, Shape]:
@@ -82,54 +82,54 @@ def _known() -> Mapping[str, Shape]:
     return shapes
 
 
-def _read_moment(moment: MomentGateway, told: list[str], *, since: datetime) -> None:
+def _read_moment(moment: MomentGateway, findings: list[str], *, since: datetime) -> None:
     read: dict[EntityType, Callable[[str], object]] = {
         EntityType.CUSTOMER: moment.customer,
         EntityType.PROJECT: moment.project,
         EntityType.INVOICE: moment.invoice,
     }
     for entity_type, one in read.items():
-        for record_id in _try(told, _first, moment, entity_type, since) or ():
-            _try(told, one, record_id)
-    _try(told, moment.account_codes)
-    _try(told, moment.has_activity, "Expenses")
-    _try(told, moment.find_expense, "24so:0/0/0")
+        for record_id in _call(findings, _first, moment, entity_type, since) or ():
+            _call(findings, one, record_id)
+    _call(findings, moment.account_codes)
+    _call(findings, moment.has_activity, "Expenses")
+    _call(findings, moment.find_expense, "24so:0/0/0")
 
 
 def _first(moment: MomentGateway, entity_type: EntityType, since: datetime) -> list[str]:
     return list(islice(moment.changed(entity_type, since=since), SOME))
 
 
-def _read_twentyfour(erp: TwentyFourGateway, told: list[str], *, now: datetime) -> None:
+def _read_twentyfour(erp: TwentyFourGateway, findings: list[str], *, now: datetime) -> None:
     for look in (erp.identities, erp.client_name, erp.tax_codes, erp.vat_codes, erp.fiscal_years):
-        _try(told, look)
-    _try(told, erp.next_voucher_number, now.date())
-    for name in (_try(told, _lately, erp, now) or ())[:SOME]:
-        for line in _try(told, erp.supplier_voucher, name) or ():
-            _read_around(erp, line, told)
+        _call(findings, look)
+    _call(findings, erp.next_voucher_number, now.date())
+    for name in (_call(findings, _lately, erp, now) or ())[:SOME]:
+        for line in _call(findings, erp.supplier_voucher, name) or ():
+            _read_around(erp, line, findings)
 
 
 def _lately(erp: TwentyFourGateway, now: datetime) -> Sequence[str]:
     return erp.changed_vouchers(AccountRanges.parse("1000-8999"), since=now - A_WEEK, until=now)
 
 
-def _read_around(erp: TwentyFourGateway, line: LedgerLine, told: list[str]) -> None:
+def _read_around(erp: TwentyFourGateway, line: LedgerLine, findings: list[str]) -> None:
     if line.customer_number:
-        _try(told, erp.company, line.customer_number)
+        _call(findings, erp.company, line.customer_number)
     if line.project_number:
-        _try(told, erp.project, line.project_number)
+        _call(findings, erp.project, line.project_number)
     if line.stamp:
-        _try(told, erp.documents_of, [line.stamp])
+        _call(findings, erp.documents_of, [line.stamp])
     if line.invoice_number.isdecimal():
-        _try(told, partial(erp.posted, day=line.day), int(line.invoice_number))
+        _call(findings, partial(erp.posted, day=line.day), int(line.invoice_number))
 
 
-def _try(told: list[str], look: Callable[..., T], *arguments: object) -> T | None:
+def _call(findings: list[str], look: Callable[..., T], *arguments: object) -> T | None:
     """Make a call; report an error by its code only, as its message may name a person."""
     try:
         return look(*arguments)
     except SyncError as error:
-        told.append(f"An answer was an error: {error.error_code}")
+        findings.append(f"An answer was an error: {error.error_code}")
         return None
 
 

@@ -14,7 +14,13 @@ from redis import Redis
 from vcr.request import Request
 
 from local import servers
-from tests.contracts.stage_twentyfour import SCENES, Stranger, furnish, gateway, serving_twentyfour
+from tests.contracts.stage_twentyfour import (
+    RECORDED_CALLS,
+    TwentyFourSandbox,
+    enter_purchase,
+    gateway,
+    serving_twentyfour,
+)
 
 CASSETTES = Path(__file__).parent / "cassettes" / "twentyfour"
 TWENTYFOUR = "http://24sevenoffice.sandbox"
@@ -34,18 +40,18 @@ def tape(*, record: bool = False) -> vcr.VCR:
 
 
 def record() -> None:
-    """Play every scene against the sandbox, each by a worker that has not logged in."""
+    """Make every recorded call against the sandbox, each by a worker that has not logged in."""
     with (
         serving_twentyfour() as url,
         TemporaryDirectory() as folder,
         servers.redis(Path(folder), port=0) as server,
     ):
         redis = Redis.from_url(server.url)
-        furnish(Stranger(url, redis))
-        for name, scene in SCENES.items():
+        enter_purchase(TwentyFourSandbox(url, redis))
+        for name, recorded_call in RECORDED_CALLS.items():
             redis.flushall()
             with tape(record=True).use_cassette(name):
-                scene.play(gateway(url, redis, **scene.settings))
+                recorded_call.call(gateway(url, redis, **recorded_call.settings))
 
 
 def _asked(request: Request) -> Request:

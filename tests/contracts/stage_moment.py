@@ -1,4 +1,4 @@
-"""The sandbox's Moment on a fixed day, the gateway that calls it, and a scene for each call."""
+"""The sandbox's Moment on a fixed day, the gateway that calls it, and its recorded calls."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,15 +81,15 @@ TIMBER = ExpenseDraft(
     billable=True,
 )
 EXPENSE = "106939083"
-"""The place of the expense in the scenes."""
+"""The place of the expense in the recorded calls."""
 
 
 @dataclass(frozen=True)
-class Scene:
+class RecordedCall:
     """A call of the gateway and its result."""
 
-    play: Callable[[MomentGateway], object]
-    gives: object
+    call: Callable[[MomentGateway], object]
+    result: object
 
 
 def attach(moment: ProjectExpenses, expense_id: str, content: bytes = b"%PDF-1.7") -> None:
@@ -98,45 +98,48 @@ def attach(moment: ProjectExpenses, expense_id: str, content: bytes = b"%PDF-1.7
     )
 
 
-SCENES = {
-    "customer": Scene(lambda moment: moment.customer(NORDLYS.id), NORDLYS),
-    "customer_that_is_gone": Scene(lambda moment: moment.customer("7"), None),
-    "project": Scene(lambda moment: moment.project(SOLBAKKEN.id), SOLBAKKEN),
-    "invoice": Scene(lambda moment: moment.invoice(INVOICE.id), INVOICE),
-    "credit_note": Scene(lambda moment: moment.invoice(CREDIT_NOTE.id), CREDIT_NOTE),
-    "customers_changed": Scene(
+RECORDED_CALLS = {
+    "customer": RecordedCall(lambda moment: moment.customer(NORDLYS.id), NORDLYS),
+    "customer_that_is_gone": RecordedCall(lambda moment: moment.customer("7"), None),
+    "project": RecordedCall(lambda moment: moment.project(SOLBAKKEN.id), SOLBAKKEN),
+    "invoice": RecordedCall(lambda moment: moment.invoice(INVOICE.id), INVOICE),
+    "credit_note": RecordedCall(lambda moment: moment.invoice(CREDIT_NOTE.id), CREDIT_NOTE),
+    "customers_changed": RecordedCall(
         lambda moment: list(moment.changed(EntityType.CUSTOMER, since=MORNING)), [NORDLYS.id]
     ),
-    "projects_changed": Scene(
+    "projects_changed": RecordedCall(
         lambda moment: list(moment.changed(EntityType.PROJECT, since=MORNING)), [SOLBAKKEN.id]
     ),
-    "invoices_changed": Scene(
+    "invoices_changed": RecordedCall(
         lambda moment: list(moment.changed(EntityType.INVOICE, since=MORNING)), [INVOICE.id, CREDIT_NOTE.id]
     ),
-    "customer_number": Scene(lambda moment: moment.write_customer_number(NORDLYS.id, 10001), None),
-    "customer_with_number": Scene(lambda moment: moment.customer(NORDLYS.id), replace(NORDLYS, number="10001")),
-    "project_numbered": Scene(lambda moment: moment.project_numbered(1), SOLBAKKEN.id),
-    "activity": Scene(lambda moment: moment.activity(SOLBAKKEN.id, "detail design"), DESIGN),
-    "activity_that_is_made": Scene(lambda moment: moment.activity(SOLBAKKEN.id, "Expenses"), "106939082"),
-    "expense_that_is_not_there": Scene(lambda moment: moment.find_expense(TIMBER.external_id), None),
-    "create_expense": Scene(lambda moment: moment.create_expense(TIMBER), EXPENSE),
-    "find_expense": Scene(lambda moment: moment.find_expense(TIMBER.external_id), EXPENSE),
-    "update_expense": Scene(
-        lambda moment: moment.update_expense(EXPENSE, replace(TIMBER, amount=-99), activity="Expenses"), gives=True
+    "customer_number": RecordedCall(lambda moment: moment.write_customer_number(NORDLYS.id, 10001), None),
+    "customer_with_number": RecordedCall(
+        lambda moment: moment.customer(NORDLYS.id), replace(NORDLYS, number="10001")
     ),
-    "attach": Scene(lambda moment: attach(moment, EXPENSE), None),
-    "attachments": Scene(lambda moment: moment.document_names(EXPENSE), ["Byggmakker 5512.pdf"]),
-    "delete_expense": Scene(lambda moment: moment.delete_expense(EXPENSE), gives=True),
-    "expense_that_is_gone": Scene(lambda moment: moment.document_names(EXPENSE), None),
-    "last_invoice_number": Scene(lambda moment: moment.last_invoice_number(since=MORNING), 2),
-    "has_activity": Scene(lambda moment: moment.has_activity("DETAIL DESIGN"), gives=True),
-    "has_no_activity": Scene(lambda moment: moment.has_activity("Utlegg"), gives=False),
-    "account_codes": Scene(MomentGateway.account_codes, {3000: "", 3020: "", 3100: ""}),
-    "account_numbers": Scene(MomentGateway.account_numbers, {"501": 3000, "502": 3020, "503": 3100}),
+    "project_numbered": RecordedCall(lambda moment: moment.project_numbered(1), SOLBAKKEN.id),
+    "activity": RecordedCall(lambda moment: moment.activity(SOLBAKKEN.id, "detail design"), DESIGN),
+    "activity_that_is_made": RecordedCall(lambda moment: moment.activity(SOLBAKKEN.id, "Expenses"), "106939082"),
+    "expense_that_is_not_there": RecordedCall(lambda moment: moment.find_expense(TIMBER.external_id), None),
+    "create_expense": RecordedCall(lambda moment: moment.create_expense(TIMBER), EXPENSE),
+    "find_expense": RecordedCall(lambda moment: moment.find_expense(TIMBER.external_id), EXPENSE),
+    "update_expense": RecordedCall(
+        lambda moment: moment.update_expense(EXPENSE, replace(TIMBER, amount=-99), activity="Expenses"),
+        result=True,
+    ),
+    "attach": RecordedCall(lambda moment: attach(moment, EXPENSE), None),
+    "attachments": RecordedCall(lambda moment: moment.document_names(EXPENSE), ["Byggmakker 5512.pdf"]),
+    "delete_expense": RecordedCall(lambda moment: moment.delete_expense(EXPENSE), result=True),
+    "expense_that_is_gone": RecordedCall(lambda moment: moment.document_names(EXPENSE), None),
+    "last_invoice_number": RecordedCall(lambda moment: moment.last_invoice_number(since=MORNING), 2),
+    "has_activity": RecordedCall(lambda moment: moment.has_activity("DETAIL DESIGN"), result=True),
+    "has_no_activity": RecordedCall(lambda moment: moment.has_activity("Utlegg"), result=False),
+    "account_codes": RecordedCall(MomentGateway.account_codes, {3000: "", 3020: "", 3100: ""}),
+    "account_numbers": RecordedCall(MomentGateway.account_numbers, {"501": 3000, "502": 3020, "503": 3100}),
 }
 
 
-class Office:
+class MomentSandbox:
     """Moment as its own users and other clients use it."""
 
     def __init__(self, url: str) -> None:
@@ -169,7 +172,7 @@ class Office:
     def customer_number(self) -> str:
         return str(self.records("customers")[0]["customerNumber"])
 
-    def misbehave(self, operation: str, kind: str) -> None:
+    def add_fault(self, operation: str, kind: str) -> None:
         self._send("POST", "faults", {"operation": operation, "kind": kind, "seconds": 1})
 
     def notifications(self) -> list[dict[str, Any]]:

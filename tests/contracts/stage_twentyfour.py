@@ -1,4 +1,4 @@
-"""The sandbox's 24SevenOffice on a fixed day, the gateway that calls it, and a scene for each call."""
+"""The sandbox's 24SevenOffice on a fixed day, the gateway that calls it, and its recorded calls."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ DOCUMENT = VoucherDocument(
 
 
 def purchase_line(account: int, amount: int, **more: Any) -> LedgerLine:
-    """Return a line of the voucher of :func:`furnish` as the gateway returns it."""
+    """Return a line of the voucher of :func:`enter_purchase` as the gateway returns it."""
     return LedgerLine(
         account=account,
         amount=amount,
@@ -146,59 +146,61 @@ PURCHASE = [
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A call of the gateway and its result; scenes build on those before them."""
+class RecordedCall:
+    """A call of the gateway and its result; calls build on those before them."""
 
-    play: Callable[[TwentyFourGateway], object]
-    gives: object
+    call: Callable[[TwentyFourGateway], object]
+    result: object
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-SCENES = {
-    "identities": Scene(TwentyFourGateway.identities, [Identity(DEMO_IDENTITY, "Demo AS", client_number=1)]),
-    "identity_id": Scene(TwentyFourGateway.identity_id, DEMO_IDENTITY, {"identity_id": ""}),
-    "tax_codes": Scene(
-        lambda erp: {1500: "", 3000: "3", 3100: "5"}.items() <= erp.tax_codes().items(), gives=True
+RECORDED_CALLS = {
+    "identities": RecordedCall(
+        TwentyFourGateway.identities, [Identity(DEMO_IDENTITY, "Demo AS", client_number=1)]
     ),
-    "fiscal_years": Scene(
+    "identity_id": RecordedCall(TwentyFourGateway.identity_id, DEMO_IDENTITY, {"identity_id": ""}),
+    "tax_codes": RecordedCall(
+        lambda erp: {1500: "", 3000: "3", 3100: "5"}.items() <= erp.tax_codes().items(), result=True
+    ),
+    "fiscal_years": RecordedCall(
         TwentyFourGateway.fiscal_years,
         [FiscalYear(date(year, 1, 1), date(year, 12, 31), locked=year == 2024) for year in range(2024, 2028)],
     ),
-    "save_companies": Scene(lambda erp: erp.save_companies([NORDLYS]), [10001]),
-    "find_company": Scene(
+    "save_companies": RecordedCall(lambda erp: erp.save_companies([NORDLYS]), [10001]),
+    "find_company": RecordedCall(
         lambda erp: erp.find_company("62788973"), Company(10001, NORDLYS.name, "923609016", "62788973")
     ),
-    "all_companies": Scene(
+    "all_companies": RecordedCall(
         lambda erp: list(erp.all_companies()),
         [
             Company(20001, "Byggmakker AS", supplier=True),
             NORDLYS.as_company(10001),
         ],
     ),
-    "company": Scene(lambda erp: erp.company(10002), None),
-    "save_project": Scene(lambda erp: erp.save_project(KULTURHUSET), None, {"client_id": "4711"}),
-    "existing_projects": Scene(
+    "company": RecordedCall(lambda erp: erp.company(10002), None),
+    "save_project": RecordedCall(lambda erp: erp.save_project(KULTURHUSET), None, {"client_id": "4711"}),
+    "existing_projects": RecordedCall(
         lambda erp: erp.existing_projects([1, 4711]), [ExistingProject(1, "Kulturhuset", 10001, client_id="4711")]
     ),
-    "next_voucher_number": Scene(lambda erp: erp.next_voucher_number(date(2026, 3, 2)), 1),
-    "post": Scene(lambda erp: erp.post([VOUCHER], year=2026), None),
-    "posted": Scene(lambda erp: erp.posted(1, day=date(2026, 3, 2)), lines_of(VOUCHER, NORDLYS.name)),
-    "changed_vouchers": Scene(
+    "next_voucher_number": RecordedCall(lambda erp: erp.next_voucher_number(date(2026, 3, 2)), 1),
+    "post": RecordedCall(lambda erp: erp.post([VOUCHER], year=2026), None),
+    "posted": RecordedCall(lambda erp: erp.posted(1, day=date(2026, 3, 2)), lines_of(VOUCHER, NORDLYS.name)),
+    "changed_vouchers": RecordedCall(
         lambda erp: erp.changed_vouchers(
             AccountRanges.parse("4000-4999"), since=MORNING, until=MORNING + timedelta(hours=1)
         ),
         ["2026-104-40001"],
     ),
-    "supplier_voucher": Scene(lambda erp: erp.supplier_voucher("2026-104-40001"), PURCHASE),
-    "files": Scene(lambda erp: erp.documents_of([501]), {501: VoucherDocuments(approved=(DOCUMENT,))}),
-    "fetch": Scene(lambda erp: content_of(erp, DOCUMENT), SCAN),
-    "client_name": Scene(TwentyFourGateway.client_name, "Demo AS"),
-    "project": Scene(
+    "supplier_voucher": RecordedCall(lambda erp: erp.supplier_voucher("2026-104-40001"), PURCHASE),
+    "files": RecordedCall(lambda erp: erp.documents_of([501]), {501: VoucherDocuments(approved=(DOCUMENT,))}),
+    "fetch": RecordedCall(lambda erp: content_of(erp, DOCUMENT), SCAN),
+    "client_name": RecordedCall(TwentyFourGateway.client_name, "Demo AS"),
+    "project": RecordedCall(
         lambda erp: [erp.project(1), erp.project(4711)],
         [ExistingProject(1, "Kulturhuset", client_id="4711"), None],
     ),
-    "currency_rates": Scene(lambda erp: erp.currency_rates()["SEK"] < 2, gives=True),
-    "vat_codes": Scene(
+    "currency_rates": RecordedCall(lambda erp: erp.currency_rates()["SEK"] < 2, result=True),
+    "vat_codes": RecordedCall(
         TwentyFourGateway.vat_codes,
         {
             code: VatCode(Decimal(rate), account, id=200 + place)
@@ -208,11 +210,11 @@ SCENES = {
 }
 
 
-def furnish(stranger: Stranger) -> None:
-    """Enter what the scenes need: the voucher of a supplier, with its document."""
-    suppliers.add_supplier(stranger)
+def enter_purchase(twentyfour_sandbox: TwentyFourSandbox) -> None:
+    """Enter what the recorded calls need: the voucher of a supplier, with its document."""
+    suppliers.add_supplier(twentyfour_sandbox)
     seen = {pair["Key"]: pair["Value"] for pair in SEEN}
-    suppliers.enter(stranger, files=[suppliers.scanned(SCAN, meta=seen)])
+    suppliers.enter(twentyfour_sandbox, files=[suppliers.scanned(SCAN, meta=seen)])
 
 
 def content_of(erp: TwentyFourGateway, document: VoucherDocument) -> bytes:
@@ -270,7 +272,7 @@ def with_records(erp: E) -> E:
     return erp
 
 
-class Stranger:
+class TwentyFourSandbox:
     """The sandbox's 24SevenOffice from outside our gateway."""
 
     def __init__(self, url: str, redis: Redis) -> None:
@@ -279,12 +281,12 @@ class Stranger:
 
     @classmethod
     @contextmanager
-    def arriving(cls, url: str, redis_url: str) -> Iterator[Self]:
+    def fresh(cls, url: str, redis_url: str) -> Iterator[Self]:
         """Begin with the seeded data and an empty Redis."""
         with Redis.from_url(redis_url) as redis:
-            stranger = cls(url, redis)
-            stranger.control("POST", "/reset")
-            yield stranger
+            twentyfour_sandbox = cls(url, redis)
+            twentyfour_sandbox.control("POST", "/reset")
+            yield twentyfour_sandbox
 
     def gateway(self, **settings: Any) -> TwentyFourGateway:
         return gateway(self.url, self.redis, **settings)
@@ -295,7 +297,7 @@ class Stranger:
     def calls(self) -> dict[str, int]:
         return dict(self.control("GET", "/calls").json())
 
-    def misbehave(self, operation: str, kind: str, **more: Any) -> None:
+    def add_fault(self, operation: str, kind: str, **more: Any) -> None:
         self.control("POST", "/faults", {"operation": operation, "kind": kind, **more})
 
     def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:

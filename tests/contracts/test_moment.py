@@ -19,7 +19,7 @@ from tests.contracts.stage_moment import (
     MORNING,
     NORDLYS,
     SOLBAKKEN,
-    Office,
+    MomentSandbox,
     calling,
 )
 from tests.fakes import FakeMoment
@@ -32,8 +32,8 @@ def moment(request: pytest.FixtureRequest) -> Moment:
     """Moment with a finalized invoice."""
     if request.param == "fake":
         return FakeMoment(NORDLYS, SOLBAKKEN, INVOICE)
-    office: Office = request.getfixturevalue("office")
-    office.finalize()
+    moment_sandbox: MomentSandbox = request.getfixturevalue("moment_sandbox")
+    moment_sandbox.finalize()
     gateway: Moment = request.getfixturevalue("gateway")
     return gateway
 
@@ -73,23 +73,25 @@ def test_the_url_of_an_invoice_names_it(moment: Moment) -> None:
     assert INVOICE.id in moment.invoice_url(INVOICE.id)
 
 
-def test_unchanged_records_are_not_returned(gateway: Moment, office: Office) -> None:
-    office.finalize()
+def test_unchanged_records_are_not_returned(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
+    moment_sandbox.finalize()
     assert [
         list(gateway.changed(entity_type, since=LATER))
         for entity_type in (EntityType.CUSTOMER, EntityType.INVOICE)
     ] == [[], []]
 
 
-def test_the_invoices_of_a_month_are_all_returned_whatever_their_transfer(gateway: Moment, office: Office) -> None:
+def test_all_invoices_of_a_month_are_returned_whatever_their_export_status(
+    gateway: Moment, moment_sandbox: MomentSandbox
+) -> None:
     line = {"financialAccountId": 501, "amountInclVat": 100}
     for _ in range(120):
-        office.make("invoices", customerId=int(NORDLYS.id), invoiceDate="2026-04-01", invoiceLines=[line])
-    ahead = office.make(
+        moment_sandbox.make("invoices", customerId=int(NORDLYS.id), invoiceDate="2026-04-01", invoiceLines=[line])
+    ahead = moment_sandbox.make(
         "invoices", customerId=int(NORDLYS.id), invoiceDate="2026-06-30", invoiceLines=[line], kid="18"
     )
-    office.finalize(ahead)
-    office.change(f"invoices/{ahead}", exportState="doNotTransfer")
+    moment_sandbox.finalize(ahead)
+    moment_sandbox.change(f"invoices/{ahead}", exportState="doNotTransfer")
     [invoice] = gateway.invoices_of(date(2026, 6, 1), date(2026, 6, 30))
     assert (invoice.id, invoice.total, invoice.export_status) == (
         ahead,
@@ -100,74 +102,78 @@ def test_the_invoices_of_a_month_are_all_returned_whatever_their_transfer(gatewa
 
 
 def test_an_invoice_of_a_list_that_cannot_be_read_says_why_and_harms_no_other(
-    gateway: Moment, office: Office
+    gateway: Moment, moment_sandbox: MomentSandbox
 ) -> None:
-    office.finalize()
-    bad = office.make(
+    moment_sandbox.finalize()
+    bad = moment_sandbox.make(
         "invoices",
         customerId=int(NORDLYS.id),
         invoiceDate="2026-03-02",
         invoiceLines=[{"financialAccountId": 501, "amountInclVat": 99.995}],
     )
-    office.finalize(bad)
+    moment_sandbox.finalize(bad)
     first, second = gateway.invoices_of(INVOICE.day, INVOICE.day)
     assert first == INVOICE
     assert (second.id, second.number, second.day, second.lines) == (bad, 2, INVOICE.day, ())
     assert "two decimals" in second.unreadable
 
 
-def test_a_draft_is_no_news_and_not_finalized(gateway: Moment) -> None:
+def test_a_draft_is_not_finalized_and_not_a_change(gateway: Moment) -> None:
     assert list(gateway.changed(EntityType.INVOICE, since=MORNING)) == []
     draft = gateway.invoice(INVOICE.id)
     assert draft is not None
     assert (draft.number, draft.finalized) == (None, False)
 
 
-def test_all_of_many_changed_records_are_returned(gateway: Moment, office: Office) -> None:
-    made = {office.make("customers", name=f"Customer {number}") for number in range(120)}
+def test_all_of_many_changed_records_are_returned(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
+    made = {moment_sandbox.make("customers", name=f"Customer {number}") for number in range(120)}
     told = list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
     assert set(told) == made | {NORDLYS.id}
     assert len(told) == len(set(told))
 
 
-def test_a_credit_note_is_negative(gateway: Moment, office: Office) -> None:
-    office.finalize()
-    credit_note = gateway.invoice(office.credit())
+def test_a_credit_note_is_negative(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
+    moment_sandbox.finalize()
+    credit_note = gateway.invoice(moment_sandbox.credit())
     assert credit_note == replace(CREDIT_NOTE, id=credit_note.id if credit_note else "")
 
 
-def test_an_excluded_invoice_says_so(gateway: Moment, office: Office) -> None:
-    office.finalize()
-    office.change(f"invoices/{INVOICE.id}", exportState="doNotTransfer")
+def test_an_excluded_invoice_says_so(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
+    moment_sandbox.finalize()
+    moment_sandbox.change(f"invoices/{INVOICE.id}", exportState="doNotTransfer")
     invoice = gateway.invoice(INVOICE.id)
     assert invoice is not None
     assert (invoice.number, invoice.export_status) == (1, ExportStatus.DO_NOT_TRANSFER)
 
 
-def test_a_currency_and_its_rate_are_returned(gateway: Moment, office: Office) -> None:
-    office.change(f"invoices/{INVOICE.id}", currencyCode="EUR", currencyRate=11.7345, kid="0000018")
-    office.finalize()
+def test_a_currency_and_its_rate_are_returned(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
+    moment_sandbox.change(f"invoices/{INVOICE.id}", currencyCode="EUR", currencyRate=11.7345, kid="0000018")
+    moment_sandbox.finalize()
     expected = replace(INVOICE, currency="EUR", rate=Decimal("11.7345"), kid="0000018")
     assert gateway.invoice(INVOICE.id) == expected
 
 
-def test_an_account_that_was_opened_after_the_others_were_read_is_found(gateway: Moment, office: Office) -> None:
-    office.finalize()
+def test_an_account_that_was_opened_after_the_others_were_read_is_found(
+    gateway: Moment, moment_sandbox: MomentSandbox
+) -> None:
+    moment_sandbox.finalize()
     gateway.invoice(INVOICE.id)
-    account = office.make("financialAccounts", accountNumber=3900, externalTaxCode="31")
+    account = moment_sandbox.make("financialAccounts", accountNumber=3900, externalTaxCode="31")
     line = {"financialAccountId": int(account), "unitPrice": 100}
-    second = office.make("invoices", customerId=int(NORDLYS.id), invoiceLines=[line])
-    office.finalize(second)
+    second = moment_sandbox.make("invoices", customerId=int(NORDLYS.id), invoiceLines=[line])
+    moment_sandbox.finalize(second)
     invoice = gateway.invoice(second)
     assert invoice is not None
     assert (invoice.lines[0].account, invoice.lines[0].tax_code) == (3900, "31")
 
 
 def test_an_amount_with_three_decimals_is_refused_by_record_field_and_value(
-    gateway: Moment, office: Office
+    gateway: Moment, moment_sandbox: MomentSandbox
 ) -> None:
-    office.change(f"invoices/{INVOICE.id}", invoiceLines=[{"financialAccountId": 501, "amountInclVat": 99.995}])
-    office.finalize()
+    moment_sandbox.change(
+        f"invoices/{INVOICE.id}", invoiceLines=[{"financialAccountId": 501, "amountInclVat": 99.995}]
+    )
+    moment_sandbox.finalize()
     with pytest.raises(
         RejectedError, match=rf"is “99\.995” instead of .* two decimals \(Moment record {INVOICE.id}\)"
     ) as refusal:
@@ -175,16 +181,16 @@ def test_an_amount_with_three_decimals_is_refused_by_record_field_and_value(
     assert refusal.value.title == "Invoice 1"
 
 
-def test_a_customer_without_a_name_is_refused(gateway: Moment, office: Office) -> None:
-    customer = office.make("customers", customerNumber="10009")
+def test_a_customer_without_a_name_is_refused(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
+    customer = moment_sandbox.make("customers", customerNumber="10009")
     with pytest.raises(RejectedError, match="The name is missing") as refusal:
         gateway.customer(customer)
     assert refusal.value.title == "Customer 10009"
 
 
-def test_a_number_cannot_be_returned_to_a_deleted_customer(gateway: Moment, office: Office) -> None:
-    customer = office.make("customers", name="Gone AS")
-    office.delete(f"customers/{customer}")
+def test_a_number_cannot_be_returned_to_a_deleted_customer(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
+    customer = moment_sandbox.make("customers", name="Gone AS")
+    moment_sandbox.delete(f"customers/{customer}")
     with pytest.raises(RejectedError):
         gateway.write_customer_number(customer, 10002)
 
@@ -192,8 +198,10 @@ def test_a_number_cannot_be_returned_to_a_deleted_customer(gateway: Moment, offi
 @pytest.mark.parametrize(
     ("key", "company"), [("revoked", "1001"), ("moment-other-key", "1001"), ("moment-demo-key", "9999")]
 )
-def test_a_key_of_another_company_pauses_the_connection(office: Office, key: str, company: str) -> None:
-    with calling(office.url, key=key, company=company) as gateway, pytest.raises(MisconfiguredError):
+def test_a_key_of_another_company_pauses_the_connection(
+    moment_sandbox: MomentSandbox, key: str, company: str
+) -> None:
+    with calling(moment_sandbox.url, key=key, company=company) as gateway, pytest.raises(MisconfiguredError):
         list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
 
 
@@ -201,8 +209,8 @@ FAULTS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garbag
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, *FAULTS_AFTER_THE_WORK])
-def test_a_fault_is_temporary(gateway: Moment, office: Office, fault: str) -> None:
-    office.misbehave("GET customers", fault)
+def test_a_fault_is_temporary(gateway: Moment, moment_sandbox: MomentSandbox, fault: str) -> None:
+    moment_sandbox.add_fault("GET customers", fault)
     with pytest.raises(UnavailableError):
         gateway.customer(NORDLYS.id)
     assert gateway.customer(NORDLYS.id) == NORDLYS
@@ -210,29 +218,29 @@ def test_a_fault_is_temporary(gateway: Moment, office: Office, fault: str) -> No
 
 @pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
 def test_a_number_with_a_lost_response_is_saved_and_may_be_returned_again(
-    gateway: Moment, office: Office, fault: str
+    gateway: Moment, moment_sandbox: MomentSandbox, fault: str
 ) -> None:
-    office.misbehave("PATCH customers", fault)
+    moment_sandbox.add_fault("PATCH customers", fault)
     with pytest.raises(UnavailableError):
         gateway.write_customer_number(NORDLYS.id, 10001)
-    assert office.customer_number() == "10001"
+    assert moment_sandbox.customer_number() == "10001"
     gateway.write_customer_number(NORDLYS.id, 10001)
-    assert office.customer_number() == "10001"
+    assert moment_sandbox.customer_number() == "10001"
 
 
-def test_a_pause_that_moment_asks_for_is_returned(gateway: Moment, office: Office) -> None:
-    office.misbehave("GET customers", "too_many")
+def test_a_pause_that_moment_asks_for_is_returned(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
+    moment_sandbox.add_fault("GET customers", "too_many")
     with pytest.raises(UnavailableError) as pause:
         gateway.customer(NORDLYS.id)
     assert pause.value.retry_after == timedelta(seconds=1)
 
 
-def test_webhooks_name_their_records(office: Office) -> None:
-    office.notify_nobody()
-    customer = office.make("customers", name="Ny Kunde AS")
-    office.change(f"projects/{SOLBAKKEN.id}", name="Villa Solbakken II")
-    office.finalize()
-    sent = [read(json.dumps(body).encode()) for body in office.notifications()]
+def test_webhooks_name_their_records(moment_sandbox: MomentSandbox) -> None:
+    moment_sandbox.notify_nobody()
+    customer = moment_sandbox.make("customers", name="Ny Kunde AS")
+    moment_sandbox.change(f"projects/{SOLBAKKEN.id}", name="Villa Solbakken II")
+    moment_sandbox.finalize()
+    sent = [read(json.dumps(body).encode()) for body in moment_sandbox.notifications()]
     assert sent == [
         Record(EntityType.CUSTOMER, customer),
         Record(EntityType.PROJECT, SOLBAKKEN.id),

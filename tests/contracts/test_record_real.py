@@ -9,8 +9,8 @@ from redis import Redis
 
 from tests.contracts import record_real
 from tests.contracts.altering import Altering
-from tests.contracts.stage_moment import MORNING, Office, serving_moment
-from tests.contracts.stage_twentyfour import Stranger, furnish, serving_twentyfour
+from tests.contracts.stage_moment import MORNING, MomentSandbox, serving_moment
+from tests.contracts.stage_twentyfour import TwentyFourSandbox, enter_purchase, serving_twentyfour
 
 SECRETS = (
     "demo-password",
@@ -34,11 +34,11 @@ def environ(altering: Altering, redis_url: str) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         moment = stack.enter_context(serving_moment(altering.around))
         twentyfour = stack.enter_context(serving_twentyfour(around=altering.around))
-        office = Office(moment)
-        office.finalize()
-        office.credit()
+        moment_sandbox = MomentSandbox(moment)
+        moment_sandbox.finalize()
+        moment_sandbox.credit()
         with Redis.from_url(redis_url) as redis:
-            furnish(Stranger(twentyfour, redis))
+            enter_purchase(TwentyFourSandbox(twentyfour, redis))
         yield {
             "RECORD_MOMENT_URL": f"{moment}/api/1.0",
             "RECORD_MOMENT_COMPANY": "1001",

@@ -11,7 +11,7 @@ from models.connections.account_ranges import AccountRanges
 from sync.errors import OutcomeUnknownError, RejectedError
 from sync.ports import Erp
 from sync.records import Address, BookedVouchers, Company, CustomerDetails, ExistingProject, FiscalYear, Voucher
-from tests.contracts.stage_twentyfour import AROUND, KULTURHUSET, NORDLYS, VOUCHER, Stranger, with_records
+from tests.contracts.stage_twentyfour import AROUND, KULTURHUSET, NORDLYS, VOUCHER, TwentyFourSandbox, with_records
 from tests.fakes import FakeErp, lines_of
 
 DAY = VOUCHER.day
@@ -24,8 +24,8 @@ def erp(request: pytest.FixtureRequest, urls: Mapping[str, str], redis_url: str)
     if request.param == "fake":
         yield FakeErp()
         return
-    with Stranger.arriving(urls[request.param], redis_url) as stranger:
-        yield stranger.gateway()
+    with TwentyFourSandbox.fresh(urls[request.param], redis_url) as twentyfour_sandbox:
+        yield twentyfour_sandbox.gateway()
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_the_login_reaches_its_client(erp: Erp) -> None:
     assert [identity.client for identity in erp.identities() if identity.usable] == ["Demo AS"]
 
 
-def test_the_addresses_of_those_customers_are_read_that_have_one(erp: Erp) -> None:
+def test_the_addresses_of_customers_that_have_one_are_read(erp: Erp) -> None:
     visit = Address("visit", "Kaia 1", "5003", "Bergen", "NO")
     post = Address("post", "Kaia 2", "5003", "Bergen", "NO")
     erp.save_companies(

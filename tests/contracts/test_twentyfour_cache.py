@@ -21,7 +21,7 @@ from tests.contracts.stage_twentyfour import (
     KEY,
     NORDLYS,
     VOUCHER,
-    Stranger,
+    TwentyFourSandbox,
     soap_client,
     with_records,
 )
@@ -44,92 +44,96 @@ def read_all(erp: TwentyFourGateway) -> None:
     erp.next_voucher_number(VOUCHER.day)
 
 
-def reads(stranger: Stranger) -> dict[str, int]:
-    return {operation: stranger.calls().get(operation, 0) for operation in READ_BY.values()}
+def reads(twentyfour_sandbox: TwentyFourSandbox) -> dict[str, int]:
+    return {operation: twentyfour_sandbox.calls().get(operation, 0) for operation in READ_BY.values()}
 
 
-def test_data_that_one_worker_has_read_no_other_reads(stranger: Stranger) -> None:
-    first, *others = (stranger.gateway() for _ in range(3))
+def test_data_that_one_worker_has_read_is_not_read_by_another(twentyfour_sandbox: TwentyFourSandbox) -> None:
+    first, *others = (twentyfour_sandbox.gateway() for _ in range(3))
     read_all(first)
     for erp in others:
         read_all(erp)
         assert erp.tax_codes() == first.tax_codes()
         assert erp.vat_codes() == first.vat_codes()
         assert list(erp.fiscal_years()) == list(first.fiscal_years())
-    assert reads(stranger) == dict.fromkeys(READ_BY.values(), 1)
-    assert stranger.calls()["Login"] == 1
+    assert reads(twentyfour_sandbox) == dict.fromkeys(READ_BY.values(), 1)
+    assert twentyfour_sandbox.calls()["Login"] == 1
 
 
 @pytest.mark.parametrize("part", SetupPart)
-def test_only_a_dropped_part_is_read_again(stranger: Stranger, part: SetupPart) -> None:
-    first = stranger.gateway()
+def test_only_a_dropped_part_is_read_again(twentyfour_sandbox: TwentyFourSandbox, part: SetupPart) -> None:
+    first = twentyfour_sandbox.gateway()
     read_all(first)
-    stranger.gateway().all_companies()
-    stranger.gateway().forget(part)
+    twentyfour_sandbox.gateway().all_companies()
+    twentyfour_sandbox.gateway().forget(part)
     for _ in range(2):
-        read_all(stranger.gateway())
-    stranger.gateway().all_companies()
-    assert reads(stranger) == dict.fromkeys(READ_BY.values(), 1) | {READ_BY[part]: 2}
+        read_all(twentyfour_sandbox.gateway())
+    twentyfour_sandbox.gateway().all_companies()
+    assert reads(twentyfour_sandbox) == dict.fromkeys(READ_BY.values(), 1) | {READ_BY[part]: 2}
 
 
 @pytest.mark.parametrize("changed", ["login", "identity"])
-def test_nothing_is_kept_of_a_client_that_a_connection_had_before(stranger: Stranger, changed: str) -> None:
+def test_nothing_is_kept_of_a_client_that_a_connection_had_before(
+    twentyfour_sandbox: TwentyFourSandbox, changed: str
+) -> None:
     many = {"username": "many@example.com", "password": "many-password"}
-    clients = {each.client: each.id for each in stranger.gateway(identity_id="", **many).identities()}
-    stranger.gateway(identity_id=clients["Demo AS"], **many).save_companies([NORDLYS])
-    before = stranger.gateway(identity_id=clients["Demo AS"], **many)
+    clients = {each.client: each.id for each in twentyfour_sandbox.gateway(identity_id="", **many).identities()}
+    twentyfour_sandbox.gateway(identity_id=clients["Demo AS"], **many).save_companies([NORDLYS])
+    before = twentyfour_sandbox.gateway(identity_id=clients["Demo AS"], **many)
     read_all(before)
     assert len(before.all_companies()) == 1
     if changed == "login":
-        after = stranger.gateway()
+        after = twentyfour_sandbox.gateway()
         assert len(after.all_companies()) == 1
     else:
-        after = stranger.gateway(identity_id=clients["Fjord Prosjekt AS"], **many)
+        after = twentyfour_sandbox.gateway(identity_id=clients["Fjord Prosjekt AS"], **many)
         assert len(after.all_companies()) == 0
     read_all(after)
-    assert reads(stranger) == dict.fromkeys(READ_BY.values(), 2)
+    assert reads(twentyfour_sandbox) == dict.fromkeys(READ_BY.values(), 2)
 
 
-def test_a_wrong_password_opens_nothing_that_is_cached(stranger: Stranger) -> None:
-    read_all(stranger.gateway())
+def test_a_wrong_password_opens_nothing_that_is_cached(twentyfour_sandbox: TwentyFourSandbox) -> None:
+    read_all(twentyfour_sandbox.gateway())
     with pytest.raises(MisconfiguredError):
-        stranger.gateway(password="wrong").tax_codes()
+        twentyfour_sandbox.gateway(password="wrong").tax_codes()
 
 
-def test_another_worker_asks_only_for_the_customers_that_have_changed(stranger: Stranger) -> None:
-    stranger.gateway().save_companies([replace(NORDLYS, moment_id=str(number)) for number in range(40)])
-    assert len(stranger.gateway().all_companies()) == 40
-    before = stranger.calls()
-    stranger.control("POST", "/books/1/customers", {"name": "Fjord AS"})
-    assert len(stranger.gateway().all_companies()) == 41
-    stranger.gateway().save_companies([replace(NORDLYS, moment_id="new", name="Ny AS")])
-    found = {each.number: each.name for each in stranger.gateway().all_companies()}
+def test_another_worker_asks_only_for_the_customers_that_have_changed(
+    twentyfour_sandbox: TwentyFourSandbox,
+) -> None:
+    twentyfour_sandbox.gateway().save_companies([replace(NORDLYS, moment_id=str(number)) for number in range(40)])
+    assert len(twentyfour_sandbox.gateway().all_companies()) == 40
+    before = twentyfour_sandbox.calls()
+    twentyfour_sandbox.control("POST", "/books/1/customers", {"name": "Fjord AS"})
+    assert len(twentyfour_sandbox.gateway().all_companies()) == 41
+    twentyfour_sandbox.gateway().save_companies([replace(NORDLYS, moment_id="new", name="Ny AS")])
+    found = {each.number: each.name for each in twentyfour_sandbox.gateway().all_companies()}
     assert (len(found), found[10042]) == (42, "Ny AS")
-    calls = stranger.calls()
+    calls = twentyfour_sandbox.calls()
     assert {each: calls[each] - before[each] for each in ("GetCompanySyncList", "GetCompanies")} == {
         "GetCompanySyncList": 2,
         "GetCompanies": 1,
     }
 
 
-def test_only_the_missing_customer_is_removed_for_all_workers(stranger: Stranger) -> None:
-    stranger.gateway().save_companies([NORDLYS, replace(NORDLYS, moment_id="2")])
-    stranger.gateway().all_companies()
-    stranger.control("POST", "/reset")
-    stranger.gateway().save_companies([NORDLYS])
-    assert stranger.gateway().existing_companies([10001, 10002]) == {10001}
-    assert [each.number for each in stranger.gateway().all_companies()] == [10001]
-    assert stranger.calls()["GetCompanySyncList"] == 1
+def test_only_the_missing_customer_is_removed_for_all_workers(twentyfour_sandbox: TwentyFourSandbox) -> None:
+    twentyfour_sandbox.gateway().save_companies([NORDLYS, replace(NORDLYS, moment_id="2")])
+    twentyfour_sandbox.gateway().all_companies()
+    twentyfour_sandbox.control("POST", "/reset")
+    twentyfour_sandbox.gateway().save_companies([NORDLYS])
+    assert twentyfour_sandbox.gateway().existing_companies([10001, 10002]) == {10001}
+    assert [each.number for each in twentyfour_sandbox.gateway().all_companies()] == [10001]
+    assert twentyfour_sandbox.calls()["GetCompanySyncList"] == 1
 
 
-def test_without_redis_data_is_read_from_24sevenoffice(stranger: Stranger) -> None:
+def test_without_redis_data_is_read_from_24sevenoffice(twentyfour_sandbox: TwentyFourSandbox) -> None:
     away = Redis.from_url("redis://127.0.0.1:1/0", retry=Retry(NoBackoff(), 0))
     vault = Vault([SecretStr(KEY)])
     erp = TwentyFourGateway(
         factories.settings(identity_id=DEMO_IDENTITY),
         application_id="00000000-0000-0000-0000-000000000000",
-        client=soap_client(stranger.url, stranger.redis),
-        store=SessionStore(stranger.redis, vault, login_seconds=5),
+        client=soap_client(twentyfour_sandbox.url, twentyfour_sandbox.redis),
+        store=SessionStore(twentyfour_sandbox.redis, vault, login_seconds=5),
         cache=SharedCache(away, vault).for_connection(1),
     )
     with_records(erp)

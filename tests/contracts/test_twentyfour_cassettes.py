@@ -6,16 +6,16 @@ import pytest
 from redis import Redis
 
 from tests.contracts.record_twentyfour import CASSETTES, TWENTYFOUR, tape
-from tests.contracts.stage_twentyfour import SCENES, WSDLS, gateway
+from tests.contracts.stage_twentyfour import RECORDED_CALLS, WSDLS, gateway
 
 RECORDED = sorted(CASSETTES.glob("*.yaml"))
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", RECORDED_CALLS)
 def test_the_client_sends_the_recorded_request_and_reads_the_response(name: str, redis_url: str) -> None:
-    scene = SCENES[name]
+    recorded_call = RECORDED_CALLS[name]
     with Redis.from_url(redis_url) as redis, tape().use_cassette(name) as cassette:
-        assert scene.play(gateway(TWENTYFOUR, redis, **scene.settings)) == scene.gives
+        assert recorded_call.call(gateway(TWENTYFOUR, redis, **recorded_call.settings)) == recorded_call.result
         assert cassette.all_played
 
 

@@ -12,7 +12,7 @@ from integrations.twentyfour.documents import MAX_CHUNK
 from integrations.twentyfour.gateway import TwentyFourGateway
 from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherDocument, VoucherDocuments
-from tests.contracts.stage_twentyfour import SCAN, Stranger, content_of, soap_client
+from tests.contracts.stage_twentyfour import SCAN, TwentyFourSandbox, content_of, soap_client
 from tests.contracts.suppliers import add_supplier, enter, scanned
 from tests.fakes import FakeErp
 from tests.sandbox.serving import sandbox
@@ -24,10 +24,10 @@ WAITING = {"approved": False}
 
 
 @pytest.fixture
-def bookkeeper(stranger: Stranger) -> Stranger:
+def bookkeeper(twentyfour_sandbox: TwentyFourSandbox) -> TwentyFourSandbox:
     """A bookkeeper with a supplier and two projects."""
-    add_supplier(stranger)
-    return stranger
+    add_supplier(twentyfour_sandbox)
+    return twentyfour_sandbox
 
 
 def bytes_of(size: int) -> bytes:
@@ -45,7 +45,7 @@ def ids(erp: TwentyFourGateway) -> tuple[list[str], bool]:
     return [file.id for file in files.approved], files.pending
 
 
-def test_the_documents_of_a_stamp_come_in_order_with_their_scanned_values(bookkeeper: Stranger) -> None:
+def test_the_documents_of_a_stamp_come_in_order_with_their_scanned_values(bookkeeper: TwentyFourSandbox) -> None:
     seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77", "Amount": "1250"}
     enter(bookkeeper, files=[scanned(b"one", meta=seen, frames=3), scanned(b"two", type="Tiff")])
     enter(bookkeeper, files=[scanned(b"of another voucher")])
@@ -54,13 +54,13 @@ def test_the_documents_of_a_stamp_come_in_order_with_their_scanned_values(bookke
     assert (second.id, second.type, second.supplier, second.invoice_number) == ("2", "tiff", "", "")
 
 
-def test_a_stamp_without_documents_costs_one_call(bookkeeper: Stranger) -> None:
+def test_a_stamp_without_documents_costs_one_call(bookkeeper: TwentyFourSandbox) -> None:
     erp = bookkeeper.gateway()
     assert ids(erp) == ([], False)
     assert bookkeeper.calls() == {"Login": 1, "GetFileInfo": 1}
 
 
-def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: Stranger) -> None:
+def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: TwentyFourSandbox) -> None:
     for files in ([scanned(b"one"), scanned(b"two", **WAITING)], [scanned(b"three", **WAITING)], []):
         enter(bookkeeper, files=files)
     erp, fake = bookkeeper.gateway(), FakeErp()
@@ -71,13 +71,13 @@ def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: Stranger)
     assert fake.documents_of([501, 502, 503]) == told
 
 
-def test_more_stamps_than_fit_a_call_take_several(bookkeeper: Stranger) -> None:
+def test_more_stamps_than_fit_a_call_take_several(bookkeeper: TwentyFourSandbox) -> None:
     erp = bookkeeper.gateway()
     assert len(erp.documents_of(range(1, 1002))) == 1001
     assert bookkeeper.calls()["GetFileInfo"] == 3
 
 
-def test_documents_wait_until_each_is_approved(bookkeeper: Stranger) -> None:
+def test_documents_wait_until_each_is_approved(bookkeeper: TwentyFourSandbox) -> None:
     enter(bookkeeper, files=[scanned(b"one", **WAITING), scanned(b"two", **WAITING)])
     erp = bookkeeper.gateway()
     assert ids(erp) == ([], True)
@@ -87,7 +87,7 @@ def test_documents_wait_until_each_is_approved(bookkeeper: Stranger) -> None:
     assert ids(erp) == (["1", "2"], False)
 
 
-def test_a_document_that_comes_later_is_found_behind_the_same_stamp(bookkeeper: Stranger) -> None:
+def test_a_document_that_comes_later_is_found_behind_the_same_stamp(bookkeeper: TwentyFourSandbox) -> None:
     enter(bookkeeper)
     erp = bookkeeper.gateway()
     assert {line.stamp for line in erp.supplier_voucher("2026-104-40001")} == {None}
@@ -98,7 +98,7 @@ def test_a_document_that_comes_later_is_found_behind_the_same_stamp(bookkeeper: 
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7])
-def test_a_document_comes_whole_whatever_its_size(bookkeeper: Stranger, size: int) -> None:
+def test_a_document_comes_whole_whatever_its_size(bookkeeper: TwentyFourSandbox, size: int) -> None:
     bookkeeper.control("PUT", "/limits", SHORT_ANSWERS)
     content = bytes_of(size)
     enter(bookkeeper, files=[scanned(content)])
@@ -107,7 +107,7 @@ def test_a_document_comes_whole_whatever_its_size(bookkeeper: Stranger, size: in
     assert bookkeeper.calls().get("DownloadChunk", 0) == -(-size // CHUNK)
 
 
-def test_all_gateways_of_a_process_ask_once_for_the_maximum_response(bookkeeper: Stranger) -> None:
+def test_all_gateways_of_a_process_ask_once_for_the_maximum_response(bookkeeper: TwentyFourSandbox) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     client = soap_client(bookkeeper.url, bookkeeper.redis)
     for erp in (bookkeeper.gateway(client=client), bookkeeper.gateway(client=client)):
@@ -115,7 +115,7 @@ def test_all_gateways_of_a_process_ask_once_for_the_maximum_response(bookkeeper:
     assert bookkeeper.calls()["GetMaxRequestLength"] == 1
 
 
-def test_a_new_voucher_with_a_document_costs_six_calls(bookkeeper: Stranger) -> None:
+def test_a_new_voucher_with_a_document_costs_six_calls(bookkeeper: TwentyFourSandbox) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     content_of(erp, only(erp))
@@ -127,7 +127,7 @@ def test_a_new_voucher_with_a_document_costs_six_calls(bookkeeper: Stranger) -> 
     assert bookkeeper.calls() == {**once, "GetFileInfo": 2}
 
 
-def test_a_damaged_document_needs_attention_until_it_is_corrected(bookkeeper: Stranger) -> None:
+def test_a_damaged_document_needs_attention_until_it_is_corrected(bookkeeper: TwentyFourSandbox) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     bookkeeper.control("PATCH", "/books/1/files/1", {"damaged": True})
@@ -138,7 +138,7 @@ def test_a_damaged_document_needs_attention_until_it_is_corrected(bookkeeper: St
     assert content_of(erp, only(erp)) == SCAN
 
 
-def test_a_document_that_has_vanished_needs_attention(bookkeeper: Stranger) -> None:
+def test_a_document_that_has_vanished_needs_attention(bookkeeper: TwentyFourSandbox) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     file = only(erp)
@@ -152,37 +152,37 @@ def test_a_document_that_has_vanished_needs_attention(bookkeeper: Stranger) -> N
 @pytest.mark.parametrize("operation", ["GetSize", "DownloadChunk", "GetChecksum"])
 @pytest.mark.parametrize("kind", ["fault", "error_503", "truncated", "lose_response", "garbage"])
 def test_a_document_that_is_unavailable_now_is_fetched_later(
-    bookkeeper: Stranger, operation: str, kind: str
+    bookkeeper: TwentyFourSandbox, operation: str, kind: str
 ) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
-    bookkeeper.misbehave(operation, kind)
+    bookkeeper.add_fault(operation, kind)
     with pytest.raises(UnavailableError):
         content_of(erp, only(erp))
     assert content_of(erp, only(erp)) == SCAN
 
 
-def test_a_session_that_ends_between_two_chunks_costs_one_more_login(bookkeeper: Stranger) -> None:
+def test_a_session_that_ends_between_two_chunks_costs_one_more_login(bookkeeper: TwentyFourSandbox) -> None:
     bookkeeper.control("PUT", "/limits", SHORT_ANSWERS)
     content = bytes_of(3 * CHUNK)
     enter(bookkeeper, files=[scanned(content)])
     erp = bookkeeper.gateway()
-    bookkeeper.misbehave("DownloadChunk", "lose_session", skip=1)
+    bookkeeper.add_fault("DownloadChunk", "lose_session", skip=1)
     assert content_of(erp, only(erp)) == content
     assert (bookkeeper.calls()["Login"], bookkeeper.calls()["DownloadChunk"]) == (2, 4)
 
 
 @pytest.fixture
-def elsewhere(redis_url: str) -> Iterator[Stranger]:
+def elsewhere(redis_url: str) -> Iterator[TwentyFourSandbox]:
     """24SevenOffice in a separate process, so that its memory is not ours."""
     with sandbox() as (urls, _), Redis.from_url(redis_url) as redis:
-        stranger = Stranger(urls["twentyfour"], redis)
-        stranger.control("PUT", "/limits", {"per_second": 1000})
-        add_supplier(stranger)
-        yield stranger
+        twentyfour_sandbox = TwentyFourSandbox(urls["twentyfour"], redis)
+        twentyfour_sandbox.control("PUT", "/limits", {"per_second": 1000})
+        add_supplier(twentyfour_sandbox)
+        yield twentyfour_sandbox
 
 
-def test_a_document_of_40_mb_takes_the_memory_of_a_few_chunks(elsewhere: Stranger) -> None:
+def test_a_document_of_40_mb_takes_the_memory_of_a_few_chunks(elsewhere: TwentyFourSandbox) -> None:
     content = bytes_of(40_000_003)
     today = datetime.now(UTC).date().isoformat()
     enter(elsewhere, date=today, files=[scanned(content)])

@@ -12,7 +12,13 @@ from integrations.twentyfour.gateway import TwentyFourGateway
 from models.connections.account_ranges import AccountRanges
 from sync.records import LedgerLine
 from sync.rules.vat_allocation import gross_amounts
-from tests.contracts.stage_twentyfour import AROUND, PURCHASE, Stranger, furnish, serving_twentyfour
+from tests.contracts.stage_twentyfour import (
+    AROUND,
+    PURCHASE,
+    TwentyFourSandbox,
+    enter_purchase,
+    serving_twentyfour,
+)
 from tests.contracts.suppliers import OWED, add_supplier, enter, scanned
 from tests.fakes import FakeErp
 from tests.sandbox.twentyfour.soap_client import Clock
@@ -38,10 +44,10 @@ def urls(clock: Clock) -> Iterator[Mapping[str, str]]:
 
 
 @pytest.fixture
-def bookkeeper(stranger: Stranger) -> Stranger:
+def bookkeeper(twentyfour_sandbox: TwentyFourSandbox) -> TwentyFourSandbox:
     """A bookkeeper with a supplier and two projects."""
-    add_supplier(stranger)
-    return stranger
+    add_supplier(twentyfour_sandbox)
+    return twentyfour_sandbox
 
 
 def changed(erp: TwentyFourGateway, *, since: datetime, accounts: AccountRanges = ACCOUNTS) -> list[str]:
@@ -69,8 +75,8 @@ def amounts(lines: Sequence[LedgerLine]) -> dict[tuple[int, int | None], int]:
     return {(line.account, line.project_number): amount for line, amount in found if isinstance(amount, int)}
 
 
-def test_a_voucher_is_named_once_whatever_number_of_its_lines_has_changed(
-    bookkeeper: Stranger, clock: Clock
+def test_a_voucher_is_returned_once_however_many_of_its_lines_changed(
+    bookkeeper: TwentyFourSandbox, clock: Clock
 ) -> None:
     since = pause(clock)
     halves = [cost("500.00", project=project) for project in (1, 2)]
@@ -79,7 +85,9 @@ def test_a_voucher_is_named_once_whatever_number_of_its_lines_has_changed(
     assert changed(bookkeeper.gateway(), since=since) == ["2026-104-40001", "2026-104-40002"]
 
 
-def test_only_vouchers_on_or_between_the_accounts_are_named(bookkeeper: Stranger, clock: Clock) -> None:
+def test_only_vouchers_on_or_between_the_accounts_are_returned(
+    bookkeeper: TwentyFourSandbox, clock: Clock
+) -> None:
     since = pause(clock)
     for account in (4000, 4500, 6590, 7140):
         enter(bookkeeper, {"account": account, "amount": "1.00"}, {"account": 1920, "amount": "-1.00"})
@@ -89,7 +97,7 @@ def test_only_vouchers_on_or_between_the_accounts_are_named(bookkeeper: Stranger
     assert changed(erp, since=since, accounts=AccountRanges.parse("")) == []
 
 
-def test_only_vouchers_of_the_span_are_named(bookkeeper: Stranger, clock: Clock) -> None:
+def test_only_vouchers_changed_in_the_period_are_returned(bookkeeper: TwentyFourSandbox, clock: Clock) -> None:
     first = pause(clock)
     enter(bookkeeper)
     second = pause(clock)
@@ -104,7 +112,7 @@ def test_only_vouchers_of_the_span_are_named(bookkeeper: Stranger, clock: Clock)
     ]
 
 
-def test_a_later_change_of_a_voucher_names_it_again(bookkeeper: Stranger, clock: Clock) -> None:
+def test_a_later_change_of_a_voucher_returns_it_again(bookkeeper: TwentyFourSandbox, clock: Clock) -> None:
     [cost, *_] = enter(bookkeeper)["lines"]
     voucher, erp = "/books/1/vouchers/40001", bookkeeper.gateway()
     for method, path, body in (
@@ -117,7 +125,7 @@ def test_a_later_change_of_a_voucher_names_it_again(bookkeeper: Stranger, clock:
         assert changed(erp, since=since) == ["2026-104-40001"]
 
 
-def test_a_counter_voucher_is_named_by_itself(bookkeeper: Stranger, clock: Clock) -> None:
+def test_a_counter_voucher_is_returned_by_itself(bookkeeper: TwentyFourSandbox, clock: Clock) -> None:
     enter(bookkeeper)
     since = pause(clock)
     bookkeeper.control("POST", "/books/1/vouchers/40001/reverse", {"method": "counter"})
@@ -126,16 +134,16 @@ def test_a_counter_voucher_is_named_by_itself(bookkeeper: Stranger, clock: Clock
     assert amounts(erp.supplier_voucher("2026-104-40002")) == {(4300, 1): -125000}
 
 
-def test_a_poll_without_news_is_one_call(bookkeeper: Stranger, clock: Clock) -> None:
+def test_a_poll_without_news_is_one_call(bookkeeper: TwentyFourSandbox, clock: Clock) -> None:
     enter(bookkeeper)
     erp = bookkeeper.gateway()
     changed(erp, since=pause(clock))
     assert bookkeeper.calls() == {"Login": 1, "GetTransactions": 1}
 
 
-def test_all_lines_of_a_voucher_come_back_in_full(stranger: Stranger) -> None:
-    furnish(stranger)
-    assert stranger.gateway().supplier_voucher("2026-104-40001") == PURCHASE
+def test_all_lines_of_a_voucher_come_back_in_full(twentyfour_sandbox: TwentyFourSandbox) -> None:
+    enter_purchase(twentyfour_sandbox)
+    assert twentyfour_sandbox.gateway().supplier_voucher("2026-104-40001") == PURCHASE
 
 
 @pytest.mark.parametrize(
@@ -147,25 +155,25 @@ def test_all_lines_of_a_voucher_come_back_in_full(stranger: Stranger) -> None:
     ids=["net", "gross"],
 )
 def test_a_voucher_on_several_projects_agrees_with_what_is_owed(
-    bookkeeper: Stranger, costs: list[dict[str, Any]]
+    bookkeeper: TwentyFourSandbox, costs: list[dict[str, Any]]
 ) -> None:
     enter(bookkeeper, *costs, {**OWED, "amount": "-1249.99"})
     assert amounts(bookkeeper.gateway().supplier_voucher("2026-104-40001")) == {(4300, 1): 41666, (4300, 2): 83333}
 
 
-def test_a_foreign_invoice_is_in_kroner_and_names_its_currency(bookkeeper: Stranger) -> None:
+def test_a_foreign_invoice_is_in_kroner_and_names_its_currency(bookkeeper: TwentyFourSandbox) -> None:
     enter(bookkeeper, currency="EUR", rate="11.4525")
     lines = bookkeeper.gateway().supplier_voucher("2026-104-40001")
     assert {line.currency for line in lines} == {"EUR"}
     assert [line.amount for line in lines] == [100000, 25000, -125000]
 
 
-def test_a_credit_note_is_negative_in_the_ledger(bookkeeper: Stranger) -> None:
+def test_a_credit_note_is_negative_in_the_ledger(bookkeeper: TwentyFourSandbox) -> None:
     enter(bookkeeper, cost("-100.00", project=2), {**OWED, "amount": "100.00"}, type=15)
     assert amounts(bookkeeper.gateway().supplier_voucher("2026-105-40001")) == {(4300, 2): -10000}
 
 
-def test_hidden_lines_are_marked(bookkeeper: Stranger) -> None:
+def test_hidden_lines_are_marked(bookkeeper: TwentyFourSandbox) -> None:
     [cost, *_] = enter(bookkeeper)["lines"]
     bookkeeper.control("PATCH", "/books/1/vouchers/40001", {"lines": [{"id": cost["id"], "hidden": True}]})
     lines = bookkeeper.gateway().supplier_voucher("2026-104-40001")
@@ -173,13 +181,13 @@ def test_hidden_lines_are_marked(bookkeeper: Stranger) -> None:
 
 
 @pytest.mark.parametrize("voucher", ["2026-104-40002", "2026-105-40001", "2025-104-40001", "2031-104-40001"])
-def test_a_missing_voucher_has_no_lines(bookkeeper: Stranger, voucher: str) -> None:
+def test_a_missing_voucher_has_no_lines(bookkeeper: TwentyFourSandbox, voucher: str) -> None:
     enter(bookkeeper)
     enter(bookkeeper, posted=False)
     assert bookkeeper.gateway().supplier_voucher(voucher) == []
 
 
-def test_vouchers_with_the_same_number_are_read_by_their_year(bookkeeper: Stranger, clock: Clock) -> None:
+def test_vouchers_with_the_same_number_are_read_by_their_year(bookkeeper: TwentyFourSandbox, clock: Clock) -> None:
     since = pause(clock)
     for day in ("2025-12-31", "2026-01-01"):
         enter(bookkeeper, date=day)
@@ -191,7 +199,7 @@ def test_vouchers_with_the_same_number_are_read_by_their_year(bookkeeper: Strang
 
 
 def test_vouchers_with_costs_come_whole_from_the_calls_that_read_the_invoices(
-    bookkeeper: Stranger,
+    bookkeeper: TwentyFourSandbox,
 ) -> None:
     bookkeeper.control("POST", "/books/1/customers", {"name": "Kunde AS", "number": 10001})
     for day in ("2026-02-28", "2026-03-01", "2026-03-31", "2026-04-01"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from local.processes import ROOT, unprivileged
+from local.processes import ROOT, server_account
 from local.servers import postgres_binaries
 
 SCRIPT = ROOT / "deploy" / "backup" / "backup.sh"
@@ -16,7 +16,7 @@ SCRIPT = ROOT / "deploy" / "backup" / "backup.sh"
 def folder_for_programs(folder: Path) -> Path:
     """Make a folder that the servers' account may write to."""
     folder.mkdir(exist_ok=True)
-    if account := unprivileged():
+    if account := server_account():
         os.chown(folder, account.pw_uid, account.pw_gid)
     return folder
 
@@ -38,7 +38,7 @@ def run(
     *command: str, cwd: Path, env: Mapping[str, str], script: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as the servers' account, which may not be able to enter the folder of a ``script``."""
-    account = unprivileged()
+    account = server_account()
     with (script or Path(os.devnull)).open() as stdin:
         return subprocess.run(
             command,

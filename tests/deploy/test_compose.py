@@ -88,7 +88,7 @@ def test_no_password_is_on_a_command_line() -> None:
         name: str([service.get("command"), service.get("healthcheck", {}).get("test")])
         for name, service in SERVICES.items()
     }
-    assert {name for name, said in commands_and_checks.items() if re.search(r"(?<!\$)\$\{?\w", said)} == set()
+    assert {name for name, output in commands_and_checks.items() if re.search(r"(?<!\$)\$\{?\w", output)} == set()
     script = SERVICES["redis"]["command"][-1]
     assert "PASSWORD" not in script.splitlines()[0]
 

@@ -73,7 +73,7 @@ def probes() -> Iterator[tuple[str, Manifest]]:
                 yield name, probe
 
 
-def told() -> dict[str, set[str]]:
+def environment_names() -> dict[str, set[str]]:
     """Return the environment variables of each pod."""
     (generated,) = LISTED["configMapGenerator"]
     every = {literal.partition("=")[0] for literal in generated["literals"]}
@@ -94,8 +94,8 @@ def test_the_shared_configuration_reaches_each_pod() -> None:
 def test_the_example_trusts_one_ingress_and_no_pod_network() -> None:
     example: Manifest = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
     (generated,) = example["configMapGenerator"]
-    told_values = dict(literal.split("=", 1) for literal in generated["literals"])
-    assert ip_network(told_values["FORWARDED_ALLOW_IPS"]).num_addresses == 1
+    values = dict(literal.split("=", 1) for literal in generated["literals"])
+    assert ip_network(values["FORWARDED_ALLOW_IPS"]).num_addresses == 1
 
 
 def test_a_pod_is_not_root_and_writes_only_to_its_own_folder() -> None:
@@ -119,8 +119,8 @@ def test_a_pod_gets_only_existing_settings_and_all_required_ones(name: str) -> N
     kinds: dict[str, type[BaseSettings]] = {"beat": BeatSettings, "migrate": MigrationSettings}
     fields = kinds.get(name, Settings).model_fields
     required = {each.upper() for each, field in fields.items() if field.is_required()}
-    assert told()[name] - known == set()
-    assert name == "flower" or required - told()[name] == set()
+    assert environment_names()[name] - known == set()
+    assert name == "flower" or required - environment_names()[name] == set()
 
 
 def test_passwords_are_only_in_the_secret() -> None:
@@ -139,7 +139,7 @@ def test_passwords_are_only_in_the_secret() -> None:
 
 
 def test_flower_asks_for_a_password() -> None:
-    assert "FLOWER_BASIC_AUTH" in told()["flower"]
+    assert "FLOWER_BASIC_AUTH" in environment_names()["flower"]
 
 
 def test_the_image_is_that_of_this_version() -> None:
@@ -202,7 +202,7 @@ def test_prometheus_is_directed_to_a_pods_metrics_port(name: str) -> None:
         "prometheus.io/path": {route.path for route in metrics.router.routes if hasattr(route, "path")}.pop(),
         "prometheus.io/port": str(port["containerPort"]),
     }
-    assert "METRICS_TOKEN" in told()[name]
+    assert "METRICS_TOKEN" in environment_names()[name]
     (let_in,) = of_kind("NetworkPolicy")[name]["spec"]["ingress"]
     assert let_in["ports"] == [{"port": port["name"]}]
     assert "monitoring" in name_spaces(let_in["from"])
@@ -384,7 +384,7 @@ def test_only_the_autoscaler_sets_the_number_of_workers() -> None:
     assert {each["spec"]["scaleTargetRef"]["name"] for each in (KEDA, BY_CPU)} == {"worker"}
     example: Manifest = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
     assert example["components"] == ["../autoscaling"]
-    assert scaler()["connectionFromEnv"] in told()["worker"]
+    assert scaler()["connectionFromEnv"] in environment_names()["worker"]
     literals = dict(literal.split("=", 1) for literal in LISTED["configMapGenerator"][0]["literals"])
     assert scaler()["targetQueryValue"] == literals["WORKER_THREADS"]
 

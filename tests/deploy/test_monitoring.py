@@ -14,7 +14,7 @@ from models.enums import EntityType, Outcome
 from sync.error_codes import ERROR_CODES
 from tests.deploy.recipe import SERVICES
 from tests.installation import environment, installed
-from web.metrics import AREAS
+from web.metrics import PARTS
 from worker.observability.metrics import LATENCY_SECONDS, NEEDS_ATTENTION, SYNCED_ALONE
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -55,7 +55,7 @@ OF_PROCESSES: dict[str, set[str]] = {
     "outcome": set(Outcome),
     "error_code": set(ERROR_CODES),
     "result": {SYNCED_ALONE, NEEDS_ATTENTION},
-    "part": {"page", *AREAS.values()},
+    "part": {"page", *PARTS.values()},
     "status": {str(each.value) for each in HTTPStatus},
     "le": {str(float(each)) for each in LATENCY_SECONDS},
 }

@@ -42,8 +42,8 @@ def test_compose_gives_a_process_the_secrets_that_it_reads(name: str) -> None:
 
 @pytest.mark.parametrize("name", READ)
 def test_kubernetes_gives_a_process_the_secrets_that_it_reads(name: str) -> None:
-    told = {each["name"] for each in container(name).get("env", ()) if "valueFrom" in each}
-    assert told - {"APPLICATION_ID"} == READ[name]
+    secrets = {each["name"] for each in container(name).get("env", ()) if "valueFrom" in each}
+    assert secrets - {"APPLICATION_ID"} == READ[name]
 
 
 def test_the_production_page_says_which_process_gets_which_secret() -> None:
@@ -52,15 +52,15 @@ def test_the_production_page_says_which_process_gets_which_secret() -> None:
         r"^\| (.*) \|$", page.partition("| secret |")[1] + page.partition("| secret |")[2], re.MULTILINE
     )
     names = [each.strip() for each in heading.split("|")][1:]
-    told: dict[str, set[str]] = {name: set() for name in names}
+    secrets: dict[str, set[str]] = {name: set() for name in names}
     for row in rows:
         secret, *cells = (each.strip() for each in row.split("|"))
         if not re.fullmatch(r"`\w+`", secret):
             break
         for name, cell in zip(names, cells, strict=True):
             if cell:
-                told[name].add(secret.strip("`"))
-    assert told == READ
+                secrets[name].add(secret.strip("`"))
+    assert secrets == READ
 
 
 def test_the_examples_name_every_secret_by_its_placeholder() -> None:
@@ -90,7 +90,7 @@ def test_web_offers_links_by_mail_as_the_worker_sends_them(monkeypatch: pytest.M
                 patched.delenv(each.upper(), raising=False)
             for variable, value in environment(name, values).items():
                 patched.setenv(variable, value)
-            offered[name] = Container(Settings()).mails_links
+            offered[name] = Container(Settings()).can_mail_links
     assert offered == {"web": True, "worker": True}
 
 
@@ -109,8 +109,8 @@ def test_every_setting_that_is_not_secret_reaches_the_containers() -> None:
     """Otherwise a value in .env would have no effect; Compose passes only named variables."""
     plain = {name.upper() for name in Settings.model_fields} - SECRETS - {"SENDS_MAIL"}
     for name in ("web", "worker", "beat"):
-        told = SERVICES[name]["environment"]
-        assert {each for each in told if told[each] is None} == plain | PROXY
+        variables = SERVICES[name]["environment"]
+        assert {each for each in variables if variables[each] is None} == plain | PROXY
     assert {each["configMapRef"]["name"] for each in container("web").get("envFrom", ())} <= {
         LISTED["configMapGenerator"][0]["name"]
     }

@@ -25,7 +25,7 @@ from local.demo import Step, StepFailedError, timed
 from local.demo_user import DemoUser, eventually, expect
 from local.processes import ROOT, end_on_signals
 from local.servers import free_ports
-from local.stack import USUAL_PORTS, output
+from local.stack import DEFAULT_PORTS, output
 from tests.deploy.recipe import OURS, SERVICES, example_filled_in
 
 PROJECT = "moment-24sevenoffice-try"
@@ -38,7 +38,7 @@ PAGES = ("web", "moment", "twentyfour", "mail")
 UP, UP_OF = {"running 0", "running 0 healthy"}, {"migrate": {"exited 0"}}
 BUILD_SECONDS, USUAL_SECONDS = 1200, 300
 GRACE_SECONDS = int(SERVICES["worker"]["stop_grace_period"].removesuffix("s"))
-PILE = 100
+INVOICE_COUNT = 100
 SLOW_SECONDS = 5
 POLL_SECONDS = 20
 """How soon a poll finds changes whose webhooks failed while web was replaced."""
@@ -64,7 +64,7 @@ class Containers:
 
     def __init__(self, folder: Path, *, program: tuple[str, ...]) -> None:
         ports = dict(zip(PORTS, free_ports(*PORTS), strict=True))
-        self.addresses = {name: f"http://127.0.0.1:{ports[USUAL_PORTS[name]]}" for name in PAGES}
+        self.addresses = {name: f"http://127.0.0.1:{ports[DEFAULT_PORTS[name]]}" for name in PAGES}
         self._program = program
         self._folder = folder / "moment24"
         shutil.copytree(ROOT, self._folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
@@ -85,8 +85,8 @@ class Containers:
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
         """Run a command of the integration, in the web's container since the worker's is sometimes stopped."""
-        told = [part for name, value in (more or {}).items() for part in ("-e", f"{name}={value}")]
-        return self.compose("exec", "-T", *told, "web", "python", "-m", "worker", *arguments)
+        variables = [part for name, value in (more or {}).items() for part in ("-e", f"{name}={value}")]
+        return self.compose("exec", "-T", *variables, "web", "python", "-m", "worker", *arguments)
 
     def states(self) -> dict[str, str]:
         """Return the state of each service's container, its exit code, and its health if it is checked."""
@@ -110,7 +110,7 @@ class Containers:
         """Return Docker's configuration of a service's container."""
         containers = self.compose("ps", "--all", "--quiet").split()
         lines = self._output("docker", "inspect", "--format", INSPECTED, *containers).splitlines()
-        return {name: json.loads(told) for name, _, told in (line.partition("=") for line in lines)}
+        return {name: json.loads(limits) for name, _, limits in (line.partition("=") for line in lines)}
 
     def restarts(self, service: str) -> int:
         """Return how often Docker has restarted the container of a service."""
@@ -153,20 +153,22 @@ def play(containers: Containers) -> None:
     try:
         start(containers)
         with timed(Step("the company is connected"), echo):
-            hook = demo_company.connect(containers)
+            webhook_url = demo_company.connect(containers)
             demo_user = DemoUser(
-                containers, webhook_url=hook.replace("http://web:8000", containers.addresses["web"])
+                containers, webhook_url=webhook_url.replace("http://web:8000", containers.addresses["web"])
             )
         for act in demo.STEPS:
             with timed(Step(act.__name__.replace("_", " ")), echo):
                 act(demo_user)
-        with timed(Step(f"a worker is stopped amid {PILE} invoices, and none is lost or posted twice"), echo):
+        with timed(
+            Step(f"a worker is stopped amid {INVOICE_COUNT} invoices, and none is lost or posted twice"), echo
+        ):
             stop_amid_invoices(containers, demo_user)
         with timed(Step("web and worker are frozen, and Docker starts them again"), echo):
             freeze(containers, "web", "worker")
         with timed(Step("a backup replaces the database"), echo):
             restore_a_backup(containers)
-        with timed(Step(f"an upgrade amid {PILE} invoices loses and doubles none"), echo):
+        with timed(Step(f"an upgrade amid {INVOICE_COUNT} invoices loses and doubles none"), echo):
             upgrade_amid_invoices(containers, demo_user)
     except StepFailedError:
         echo(containers.compose("logs", "--no-color", "--tail=100"))
@@ -189,8 +191,8 @@ def start(containers: Containers) -> None:
         for service in OURS.keys() - {"migrate"}:
             containers.compose("exec", "-T", service, "python", "-S", "-c", IS_CONFINED, ".", "/venv")
     with timed(Step("Docker has set the limits that docker-compose.yml names"), echo):
-        for service, told in containers.inspected().items():
-            expect(f"limits of {service}", told, _limits(service))
+        for service, limits in containers.inspected().items():
+            expect(f"limits of {service}", limits, _limits(service))
     with timed(Step("no password is seen in the list of processes"), echo):
         for service in SERVICES.keys() - {"migrate"}:
             lines = containers.command_lines(service)
@@ -206,7 +208,7 @@ def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
     before = _posted(demo_user)
     called = _posting_calls(containers)
     demo_user.command("connections", "pause", demo_company.NAME)  # so that they are there all at once
-    for each in range(PILE):
+    for each in range(INVOICE_COUNT):
         sale = demo.SALES[each % len(demo.SALES)]
         demo_user.press("finalize", demo.write_invoice(demo_user, sale, demo_user.moment("projects")[0]))
     _slow_down(containers, SLOW_SECONDS)
@@ -223,12 +225,12 @@ def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
     echo(f"       {seconds:>6.2f} s  of it to stop the worker, which had posted {posted}")
     expect("stopped within its grace period", seconds < GRACE_SECONDS, expected=True)
     expect("how the worker ended", containers.states()["worker"].split()[:2], ["exited", "0"])
-    expect("stopped amid them", 0 < posted < PILE, expected=True)
+    expect("stopped amid them", 0 < posted < INVOICE_COUNT, expected=True)
     expect("jobs left running", demo_user.jobs("running"), [])
 
     _slow_down(containers, 0)
     containers.compose("start", "worker")
-    eventually(lambda: demo.ledger_agrees(demo_user, invoices=before + PILE), seconds=USUAL_SECONDS)
+    eventually(lambda: demo.ledger_agrees(demo_user, invoices=before + INVOICE_COUNT), seconds=USUAL_SECONDS)
 
 
 def freeze(containers: Containers, *services: str) -> None:
@@ -264,7 +266,7 @@ def upgrade_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
     project = demo_user.moment("projects")[0]
 
     def finalize() -> None:
-        for each in range(PILE):
+        for each in range(INVOICE_COUNT):
             sale = demo.SALES[each % len(demo.SALES)]
             demo_user.press("finalize", demo.write_invoice(demo_user, sale, project))
             time.sleep(0.3)
@@ -275,7 +277,7 @@ def upgrade_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
         finalizing.result()
     images = containers.images()
     expect("what runs", {images[name] for name in OURS if name != "sandbox"}, {NEXT})
-    eventually(lambda: demo.ledger_agrees(demo_user, invoices=before + PILE), seconds=USUAL_SECONDS)
+    eventually(lambda: demo.ledger_agrees(demo_user, invoices=before + INVOICE_COUNT), seconds=USUAL_SECONDS)
     eventually(lambda: expect("what is not up", _not_up(containers), {}), seconds=USUAL_SECONDS)
 
 
@@ -309,17 +311,17 @@ def _not_up(containers: Containers) -> dict[str, str]:
 
 def _limits(service: str) -> dict[str, Any]:
     """Return the limits of a service in docker-compose.yml, in Docker's own terms."""
-    said = SERVICES[service]
+    service_settings = SERVICES[service]
     of_unit = {"m": 2**20, "g": 2**30}
     return {
-        "read_only": said["read_only"],
-        "cap_drop": said["cap_drop"],
-        "security_opt": said["security_opt"],
-        "cpus": int(said["cpus"] * 1e9),
-        "mem_limit": int(said["mem_limit"][:-1]) * of_unit[said["mem_limit"][-1]],
-        "pids_limit": said["pids_limit"],
-        "logging": said["logging"]["options"],
-        "stop": int(said["stop_grace_period"].removesuffix("s")),
+        "read_only": service_settings["read_only"],
+        "cap_drop": service_settings["cap_drop"],
+        "security_opt": service_settings["security_opt"],
+        "cpus": int(service_settings["cpus"] * 1e9),
+        "mem_limit": int(service_settings["mem_limit"][:-1]) * of_unit[service_settings["mem_limit"][-1]],
+        "pids_limit": service_settings["pids_limit"],
+        "logging": service_settings["logging"]["options"],
+        "stop": int(service_settings["stop_grace_period"].removesuffix("s")),
     }
 
 

@@ -25,7 +25,7 @@ from local.demo import Step, StepFailedError, three_customers_get_their_numbers,
 from local.demo_user import DemoUser
 from local.processes import ROOT, end, end_on_signals, spawn
 from local.servers import Server, free_ports
-from local.stack import USUAL_PORTS, NotRunningError, output
+from local.stack import DEFAULT_PORTS, NotRunningError, output
 from tests.deploy.recipe import OURS, Image, environment, example_filled_in, images
 
 START_SECONDS = 90
@@ -39,7 +39,7 @@ class Bare:
     def __init__(self, folder: Path, *, postgres: Server, redis: Server) -> None:
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        ports = dict(zip(USUAL_PORTS, free_ports(*[0] * len(USUAL_PORTS)), strict=True))
+        ports = dict(zip(DEFAULT_PORTS, free_ports(*[0] * len(DEFAULT_PORTS)), strict=True))
         self.addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         self._sandbox_ports = [f"--{name}-port={ports[name]}" for name in ("moment", "twentyfour", "mail", "smtp")]
         self._places = {
@@ -48,9 +48,11 @@ class Bare:
             "redis:6379": f"127.0.0.1:{redis.port}",
             "/tmp/": f"{folder}/",  # noqa: S108 - the same
             "/var/lib/sandbox/": f"{folder}/",
-            **{str(USUAL_PORTS[name]): str(port) for name, port in ports.items()},
+            **{str(DEFAULT_PORTS[name]): str(port) for name, port in ports.items()},
             **{
-                f"{host}:{USUAL_PORTS[name]}": f"127.0.0.1:{port}" for name, port in ports.items() for host in OURS
+                f"{host}:{DEFAULT_PORTS[name]}": f"127.0.0.1:{port}"
+                for name, port in ports.items()
+                for host in OURS
             },
         }
         passwords = {"POSTGRES_PASSWORD": postgres.url, "REDIS_PASSWORD": redis.url}
@@ -104,9 +106,11 @@ class Bare:
 
     def _environment(self, service: str) -> dict[str, str]:
         """Return the whole environment of a service's process, with nothing of ours."""
-        told = environment(service, self._values)
+        variables = environment(service, self._values)
         programs = self._folder / _target(service) / "venv" / "bin"
-        return {"PATH": f"{programs}:{os.defpath}"} | dict(zip(told, self._here(told.values()), strict=True))
+        return {"PATH": f"{programs}:{os.defpath}"} | dict(
+            zip(variables, self._here(variables.values()), strict=True)
+        )
 
     def _here(self, texts: Iterable[str]) -> list[str]:
         """Replace ports, folders and hosts of containers by those of this machine."""
@@ -137,12 +141,12 @@ def check(folder: Path) -> None:
     for target, image in images().items():
         with timed(Step(f"{image.lock} is all that the image {target} installs"), echo):
             install(folder / target, image)
-    with ExitStack() as until_the_end:
+    with ExitStack() as cleanup:
         with timed(Step("every command of docker-compose.yml comes up from it"), echo):
-            postgres = until_the_end.enter_context(servers.postgres(folder / "postgres", port=0, durable=False))
-            redis = until_the_end.enter_context(servers.redis(folder / "redis", port=0))
+            postgres = cleanup.enter_context(servers.postgres(folder / "postgres", port=0, durable=False))
+            redis = cleanup.enter_context(servers.redis(folder / "redis", port=0))
             bare = Bare(folder, postgres=postgres, redis=redis)
-            until_the_end.callback(bare.stop)
+            cleanup.callback(bare.stop)
             bare.run("migrate")
             for service in OURS:
                 if service != "migrate":

@@ -17,7 +17,7 @@ from local.processes import ROOT, Log, end_on_signals
 from local.stack import Plan
 from tests.chaos.processes import environment
 from tests.drill import databases, parts, releases, remotes
-from tests.drill.report import FAILED, HEADING, LEFT_OUT, OK, Line, is_green, report_of, told
+from tests.drill.report import FAILED, HEADING, LEFT_OUT, OK, Line, is_green, report_of, table_line
 from tests.drill.scene import WITHOUT_VAT, NotHereError, Outcome, Scene
 from tests.drill.stack import DrillStack
 
@@ -60,8 +60,8 @@ DRILLS: Mapping[str, Drill] = {name_of(each): each for each in (*OF_THIS_RELEASE
 def main(only: str) -> None:
     """Play the drills, and fail unless each record exists once afterwards and is exact to the øre."""
     end_on_signals()
-    asked = list(filter(None, only.split(",")))
-    if unknown := [name for name in asked if name not in DRILLS]:
+    requested = list(filter(None, only.split(",")))
+    if unknown := [name for name in requested if name not in DRILLS]:
         raise click.BadParameter(f"{', '.join(unknown)}: there are {', '.join(DRILLS)}", param_hint="--only")
     FOLDER.mkdir(parents=True, exist_ok=True)
     click.echo(HEADING)
@@ -71,41 +71,43 @@ def main(only: str) -> None:
         def log(name: str, line: str) -> None:
             print(f"{name:<8} | {line}", file=output, flush=True)
 
-        for line in played(asked or list(DRILLS), log=log):
+        for line in play_drills(requested or list(DRILLS), log=log):
             lines.append(line)
-            click.echo(told(line))
+            click.echo(table_line(line))
             (FOLDER / "report.json").write_text(json.dumps(report_of(lines), indent=2, ensure_ascii=False) + "\n")
     click.echo(
-        f"{len(lines)} drills in {sum(line.seconds for line in lines):.0f} s. What the processes said: {FOLDER / 'log'}"
+        f"{len(lines)} drills in {sum(line.seconds for line in lines):.0f} s. The log of the processes: {FOLDER / 'log'}"
     )
     sys.exit(0 if is_green(lines) else 1)
 
 
-def played(names: Sequence[str], *, log: Log) -> Iterator[Line]:
+def play_drills(names: Sequence[str], *, log: Log) -> Iterator[Line]:
     """Play drills one after the other on one stack; after a failed one, the next ones get a new stack."""
-    yield from _played([each for each in OF_THIS_RELEASE if name_of(each) in names], _this_release, log)
-    yield from _played([each for each in OF_FORMER_RELEASES if name_of(each) in names], _former_release, log)
+    yield from _play_on_one_stack([each for each in OF_THIS_RELEASE if name_of(each) in names], _this_release, log)
+    yield from _play_on_one_stack(
+        [each for each in OF_FORMER_RELEASES if name_of(each) in names], _former_release, log
+    )
 
 
-def _played(drills: Sequence[Drill], source: Callable[[ExitStack], Path], log: Log) -> Iterator[Line]:
-    left = list(drills)
-    while left:
-        with ExitStack() as until_the_end:
+def _play_on_one_stack(drills: Sequence[Drill], source: Callable[[ExitStack], Path], log: Log) -> Iterator[Line]:
+    remaining = list(drills)
+    while remaining:
+        with ExitStack() as cleanup:
             began, scene = time.monotonic(), None
-            while left:
-                drill = left.pop(0)
+            while remaining:
+                drill = remaining.pop(0)
                 log("drill", f"== {name_of(drill)}")
                 try:
-                    scene = scene or until_the_end.enter_context(_scene(source(until_the_end), log))
+                    scene = scene or cleanup.enter_context(_scene(source(cleanup), log))
                     outcome = drill(scene)
                 except NotHereError as why:
                     yield _line(drill, LEFT_OUT, str(why), began)
-                except Exception as error:  # noqa: BLE001 - whatever it is, the others are still to be played
+                except Exception as error:  # noqa: BLE001 - whatever it is, the other_variables are still to be play_drills
                     yield _line(drill, FAILED, f"{type(error).__name__}: {error}", began)
                     break
                 else:
                     died = (
-                        f"; ended by itself and was restarted: {', '.join(scene.restarted)}"
+                        f"; exited unexpectedly and was restarted: {', '.join(scene.restarted)}"
                         if scene.restarted
                         else ""
                     )
@@ -127,10 +129,12 @@ def _line(drill: Drill, ended: str, asserted: str, began: float, *, well: float 
 
 @contextmanager
 def _scene(release: Path, log: Log) -> Iterator[Scene]:
-    others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    other_variables = {
+        name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields
+    }
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # the servers' account makes backups in a folder of its own in it
-        environ = others | environment(Path(folder), (), silence=SILENCE_SECONDS)
+        environ = other_variables | environment(Path(folder), (), silence=SILENCE_SECONDS)
         stack = DrillStack(Plan(state=Path(folder), environ=environ, temporary=True), log=log, release=release)
         with stack.running():
             yield Scene(stack, sales=SALES if release == ROOT else WITHOUT_VAT)
@@ -140,8 +144,8 @@ def _this_release(_: ExitStack) -> Path:
     return ROOT
 
 
-def _former_release(until_the_end: ExitStack) -> Path:
-    return until_the_end.enter_context(releases.checked_out(releases.former_release()))
+def _former_release(cleanup: ExitStack) -> Path:
+    return cleanup.enter_context(releases.checked_out(releases.former_release()))
 
 
 if __name__ == "__main__":

@@ -16,23 +16,24 @@ def restore(scene: Scene) -> Outcome:
     stack, url = scene.stack, scene.stack.environment["DATABASE_URL"]
     folder = backups.folder_for_programs(stack.postgres_folder / "backups")
     made = backups.back_up(url, folder=folder)
-    expect("the backup's end", made.returncode, 0)
+    expect("exit code of the backup", made.returncode, 0)
     (dump,) = folder.glob("*.dump")
     scene.write()
     scene.until_well()
     stack.stop()
     scene.write(1)
     restored = backups.restore(url, dump)
-    expect("the restore's end", (restored.returncode, restored.stderr), (0, ""))
+    expect("exit code and errors of the restore", (restored.returncode, restored.stderr), (0, ""))
     stack.command("migrate")
-    told = stack.command("restore", "--at-work")
+    message = stack.command("restore", "--at-work")
     stack.replace()
     seconds = scene.until_well()
     shutil.rmtree(folder)
     counts = made.stdout.rpartition(", ")[2].strip().rstrip(".")
-    expect("what restore says", "to be verified first" in told, expected=True)
+    expect("what restore says", "to be verified first" in message, expected=True)
     return Outcome(
-        seconds=seconds, asserted=f"the backup was restored for a try ({counts}); links lost since are found again"
+        seconds=seconds,
+        asserted=f"the backup passed its test restore ({counts}); links lost since are found again",
     )
 
 
@@ -53,9 +54,7 @@ def failover(scene: Scene) -> Outcome:
     stack.command("restore", "--at-work", f"--since={behind_since:%Y-%m-%d %H:%M}")
     stack.replace()
     scene.write(1)
-    return Outcome(
-        seconds=scene.until_well(), asserted="what the standby did not know of is found, not posted again"
-    )
+    return Outcome(seconds=scene.until_well(), asserted="what the standby lacked is found, not posted again")
 
 
 def keys(scene: Scene) -> Outcome:
@@ -71,7 +70,7 @@ def keys(scene: Scene) -> Outcome:
     stack.replace()
     scene.write()
     scene.until_well()
-    return Outcome(seconds=time.monotonic() - began, asserted="all is opened by the new key alone")
+    return Outcome(seconds=time.monotonic() - began, asserted="the new key alone decrypts everything")
 
 
 def _put_in_place(standby: Path, data: Path) -> None:

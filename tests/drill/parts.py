@@ -70,19 +70,21 @@ def web(scene: Scene) -> Outcome:
     began = time.monotonic()
     scene.stack.wait_until_ready()
     scene.until_well()
-    return Outcome(seconds=time.monotonic() - began, asserted="the poll brings what no webhook could tell")
+    return Outcome(seconds=time.monotonic() - began, asserted="the poll finds what no webhook reported")
 
 
 def redis(scene: Scene) -> Outcome:
     """Kill Redis while invoices arrive, start it again, and empty it."""
     scene.stack.parts["redis"].kill()
     scene.write()
-    status, said = scene.stack.health()
-    assert (status, said["redis"]) == (200, "down"), said
+    status, output = scene.stack.health()
+    assert (status, output["redis"]) == (200, "down"), output
     time.sleep(DEAD_SECONDS)
     scene.stack.parts["redis"].start()
     _empty_redis(scene)
-    return Outcome(seconds=scene.until_well(), asserted="webhooks are taken meanwhile, and readiness names Redis")
+    return Outcome(
+        seconds=scene.until_well(), asserted="webhooks are accepted meanwhile, and readiness names Redis"
+    )
 
 
 def postgresql(scene: Scene) -> Outcome:
@@ -93,7 +95,9 @@ def postgresql(scene: Scene) -> Outcome:
     until("web is not ready", lambda: scene.stack.health()[0] == 503)
     time.sleep(DEAD_SECONDS)
     scene.stack.postgres.start()
-    return Outcome(seconds=scene.until_well(), asserted="web is not ready meanwhile; workers go on by themselves")
+    return Outcome(
+        seconds=scene.until_well(), asserted="web is not ready meanwhile; workers continue by themselves"
+    )
 
 
 def disk(scene: Scene) -> Outcome:

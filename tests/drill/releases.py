@@ -89,7 +89,7 @@ def previous(scene: Scene) -> Outcome:
 
 def _leave_work(scene: Scene) -> None:
     """Write invoices, and kill the worker while 24SevenOffice still works on its call."""
-    scene.go_wrong("twentyfour", operation="SaveBundleList", kind="slow", seconds=2)
+    scene.add_fault("twentyfour", operation="SaveBundleList", kind="slow", seconds=2)
     before = scene.calls("SaveBundleList")
     scene.write()
     until("the call is under way", lambda: scene.calls("SaveBundleList") > before)

@@ -19,11 +19,11 @@ WEBHOOKS = ("customers", "projects", "invoices")
 def remote(scene: Scene) -> Outcome:
     """Let 24SevenOffice respond with 503 to everything for some seconds while invoices arrive."""
     before = scene.invoices
-    scene.go_wrong("twentyfour", kind="error_503", lasts=AWAY_SECONDS)
+    scene.add_fault("twentyfour", kind="error_503", lasts=AWAY_SECONDS)
     scene.write()
     scene.expect_posted(before)
     time.sleep(AWAY_SECONDS)
-    return Outcome(seconds=scene.until_well(), asserted="it all waits, and goes on by itself")
+    return Outcome(seconds=scene.until_well(), asserted="everything waits, and continues by itself")
 
 
 def credentials(scene: Scene) -> Outcome:
@@ -42,19 +42,19 @@ PASSWORD = demo_company.SECRETS["CONNECTION_PASSWORD"]
 
 def budget(scene: Scene) -> Outcome:
     """Let 24SevenOffice respond with 429 to everything for some seconds while invoices arrive."""
-    scene.go_wrong("twentyfour", kind="too_many", lasts=AWAY_SECONDS, seconds=1)
+    scene.add_fault("twentyfour", kind="too_many", lasts=AWAY_SECONDS, seconds=1)
     scene.write()
     time.sleep(AWAY_SECONDS)
-    return Outcome(seconds=scene.until_well(), asserted="no invoice counts as failed for it")
+    return Outcome(seconds=scene.until_well(), asserted="no invoice counts as failed")
 
 
 def mail(scene: Scene) -> Outcome:
     """Let the mail server refuse three mails while an invoice of a locked year needs attention."""
     locked = next(year for year in scene.user.twentyfour("years") if year["locked"])
-    scene.go_wrong("mail", kind="refuse", times=3)
+    scene.add_fault("mail", kind="refuse", times=3)
     project, day = scene.user.moment("projects")[0], f"{locked['year']}-06-30"
-    written = write_invoice(scene.user, SALES[0], project, invoiceDate=day)
-    title = f"Invoice {scene.user.press('finalize', written)['invoiceNumber']}"
+    invoice_id = write_invoice(scene.user, SALES[0], project, invoiceDate=day)
+    title = f"Invoice {scene.user.press('finalize', invoice_id)['invoiceNumber']}"
     began = time.monotonic()
     until("the mail is there", lambda: bool(_mails_about(scene, title)))
     seconds = time.monotonic() - began
@@ -72,7 +72,7 @@ def webhooks(scene: Scene) -> Outcome:
     address = scene.stack.command("connections", "webhook-url", demo_company.NAME).split()[-1]
     scene.user = DemoUser(scene.stack, webhook_url=demo_company.connect(scene.stack, address=address))
     scene.write(1)
-    return Outcome(seconds=scene.until_well(), asserted=f"the poll brings them meanwhile, after {by_poll:.1f} s")
+    return Outcome(seconds=scene.until_well(), asserted=f"the poll finds them meanwhile, after {by_poll:.1f} s")
 
 
 def doubled(scene: Scene) -> Outcome:
@@ -88,15 +88,15 @@ def doubled(scene: Scene) -> Outcome:
     second = scene.user.book("vouchers", type=OUTGOING_INVOICE, **entered)
     began = time.monotonic()
     try:
-        told = scene.stack.command("reconcile", demo_company.NAME, f"--month={day[:7]}")
+        report = scene.stack.command("reconcile", demo_company.NAME, f"--month={day[:7]}")
     except NotRunningError as ended:  # with status 1, as there is a discrepancy
-        told = str(ended)
+        report = str(ended)
     seconds = time.monotonic() - began
-    expect("invoice named", invoice in told, expected=True)
-    expect("more than once", "More than once in the ledger" in told, expected=True)
+    expect("invoice named", invoice in report, expected=True)
+    expect("more than once", "More than once in the ledger" in report, expected=True)
     scene.until_well()
     return Outcome(
-        seconds=seconds, asserted=f"comparing the books names invoice {invoice} and voucher {second['number']}"
+        seconds=seconds, asserted=f"the reconciliation names invoice {invoice} and voucher {second['number']}"
     )
 
 

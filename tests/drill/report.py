@@ -23,7 +23,7 @@ def is_green(lines: Sequence[Line]) -> bool:
     return all(line.ended != FAILED for line in lines)
 
 
-def told(line: Line) -> str:
+def table_line(line: Line) -> str:
     """Format a drill as a line of the table on the terminal."""
     well = "" if line.seconds_until_well is None else f"{line.seconds_until_well:.1f}"
     return f"{line.drill:<14} {line.ended:<8} {well:>6} s {line.seconds:>6.0f} s  {line.did} {line.asserted}"

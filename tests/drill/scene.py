@@ -55,12 +55,12 @@ class Scene:
     def until_well(self, *, seconds: float = WELL_SECONDS) -> float:
         """Wait until each record exists once and is exact to the øre; return how many seconds it took."""
 
-        def look() -> None:
+        def check() -> None:
             self._restart_what_died()
-            self._is_well()
+            self._check_all()
 
         began = time.monotonic()
-        eventually(look, seconds=seconds)
+        eventually(check, seconds=seconds)
         return time.monotonic() - began
 
     def expect_posted(self, count: int) -> None:
@@ -75,7 +75,7 @@ class Scene:
         if point.action == "killed":
             until(f"{part} is dead", lambda: not self.stack.parts[part].alive)
 
-    def go_wrong(self, system: str, **fault: object) -> None:
+    def add_fault(self, system: str, **fault: object) -> None:
         self.control(system, "POST", "faults", fault)
 
     def control(self, system: str, method: str, path: str, body: object) -> None:
@@ -100,7 +100,7 @@ class Scene:
                 self.stack.parts[name].start()
                 self.restarted.append(name)
 
-    def _is_well(self) -> None:
+    def _check_all(self) -> None:
         ledger_agrees(self.user, invoices=self.invoices)
         for resource in ("customers", "projects"):
             expect(f"{resource}, each once", len(self.user.synced(resource)), len(self.user.moment(resource)))

@@ -65,9 +65,9 @@ class DrillStack(Stack):
     def _former_lines(self) -> dict[str, tuple[str, ...]]:
         """Ask the release how its processes are started."""
         state = str(self.plan.state / "beat")
-        asked = (sys.executable, "-c", COMMANDS, str(self._ports["web"]), state)
-        told = json.loads(output(asked, cwd=self.release, env=self.environment))
-        return {name: tuple(told[name]) for name in told if name in PROGRAMS}
+        command = (sys.executable, "-c", COMMANDS, str(self._ports["web"]), state)
+        lines = json.loads(output(command, cwd=self.release, env=self.environment))
+        return {name: tuple(lines[name]) for name in lines if name in PROGRAMS}
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None, answer: str = "") -> str:
         """Run a command of the release, and ``answer`` its question. Raises NotRunningError if it fails."""
@@ -105,16 +105,16 @@ class DrillStack(Stack):
             answer = session.get(f"{self.addresses['web']}/health/ready", timeout=30)
             return answer.status_code, answer.json()
 
-    def _start_servers(self, until_the_end: ExitStack) -> None:
+    def _start_servers(self, cleanup: ExitStack) -> None:
         self.postgres_folder.mkdir(mode=0o700, exist_ok=True)
         self.no_small_disk = _mount_small_disk(self.postgres_folder)
         if not self.no_small_disk:
-            until_the_end.callback(_unmount, self.postgres_folder)
-        super()._start_servers(until_the_end)
+            cleanup.callback(_unmount, self.postgres_folder)
+        super()._start_servers(cleanup)
 
-    def _start_processes(self, until_the_end: ExitStack) -> None:
+    def _start_processes(self, cleanup: ExitStack) -> None:
         self.command("migrate")
-        until_the_end.callback(self.kill)
+        cleanup.callback(self.kill)
         for name, arguments in self.command_lines().items():
             self.parts[name] = self._process(name, arguments)
             self.parts[name].start()

@@ -8,7 +8,7 @@ import pytest
 from local.processes import ROOT
 from tests.drill.__main__ import DRILLS
 from tests.drill.releases import FORMER_VERSION, VERSIONS
-from tests.drill.report import FAILED, LEFT_OUT, OK, Line, is_green, report_of, told
+from tests.drill.report import FAILED, LEFT_OUT, OK, Line, is_green, report_of, table_line
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 DOCS = "\n".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
@@ -40,8 +40,8 @@ def test_every_drill_that_a_page_names_is_there() -> None:
 
 @pytest.mark.parametrize("name", DRILLS)
 def test_a_drill_says_in_a_sentence_what_it_does(name: str) -> None:
-    said = DRILLS[name].__doc__ or ""
-    assert re.fullmatch(r"[A-Z][^\n]+\.", said)
+    output = DRILLS[name].__doc__ or ""
+    assert re.fullmatch(r"[A-Z][^\n]+\.", output)
 
 
 def test_the_former_release_had_older_tables_than_the_present_migrations() -> None:
@@ -63,9 +63,9 @@ def test_a_report_lists_failures_and_skipped_drills() -> None:
         Line(drill="disk", ended=LEFT_OUT, did="Fill the disk.", asserted="only root may mount"),
     ]
     assert is_green(lines)
-    assert "3.2 s" in told(lines[0])
+    assert "3.2 s" in table_line(lines[0])
     report = json.loads(json.dumps(report_of(lines)))
     assert (report["ok"], report["seconds"], report["left_out"]) == (True, 9, ["disk"])
     failed = Line(drill="redis", ended=FAILED, did="Kill Redis.", asserted="vouchers: 3, not 4")
     assert not report_of([*lines, failed])["ok"]
-    assert "vouchers: 3, not 4" in told(failed)
+    assert "vouchers: 3, not 4" in table_line(failed)

@@ -1,4 +1,4 @@
-"""A firm in both systems, and all that is done and seen there from outside."""
+"""A company in both systems, and what its users do and see there."""
 
 import itertools
 import json
@@ -22,7 +22,7 @@ from models.enums import PENDING, EntityType, JobState, Lane
 from models.inbox import cursors
 from models.schema.tables import AlertRow, SyncJobRow
 from worker.container import Container, clock
-from worker.handlers.diagnostics import check
+from worker.handlers.diagnostics import check_login
 
 Record = dict[str, Any]
 
@@ -30,7 +30,7 @@ API_KEY, PASSWORD = "journey-key", "journey-password"
 FIRST_CLIENT = 101
 _clients = itertools.count(FIRST_CLIENT)
 TIMEOUT_SECONDS = 60
-LOGGING_IN = {"Login", "GetIdentitiesWithCredential"}
+LOGIN_OPERATIONS = {"Login", "GetIdentitiesWithCredential"}
 """Operations that are called once for each connection while its session lives."""
 
 SALE_ACCOUNTS = ({"accountNumber": 3000, "currentVatPercentage": 25}, {"accountNumber": 3100})
@@ -65,7 +65,9 @@ class Firm:
             container.redis.delete(*remembered)
         self.control("moment", "PUT", f"companies/{self.company}", {"name": self.name, "api_key": API_KEY})
 
-    def connect(self, *, hears: Iterable[str] = ("customers", "projects", "invoices"), **more: Any) -> None:
+    def connect(
+        self, *, webhook_types: Iterable[str] = ("customers", "projects", "invoices"), **more: Any
+    ) -> None:
         """Add the connection, and enter the address of the webhook in Moment for these types."""
         settings = ConnectionSettings.model_validate(
             {
@@ -78,10 +80,10 @@ class Firm:
                 **more,
             }
         )
-        settings = settings.model_copy(update={"identity_id": check(self.container, settings).id})
+        settings = settings.model_copy(update={"identity_id": check_login(self.container, settings).id})
         self.connection, token = self.container.connections.add(self.name, settings, actor="test", now=clock())
         self.webhook_url = f"{self.stack.addresses['web']}/webhooks/moment/{token}"
-        self.control("moment", "PUT", f"webhooks/{self.company}", dict.fromkeys(hears, self.webhook_url))
+        self.control("moment", "PUT", f"webhooks/{self.company}", dict.fromkeys(webhook_types, self.webhook_url))
         self.control("twentyfour", "DELETE", "calls")
 
     def leave(self) -> None:
@@ -90,24 +92,23 @@ class Firm:
         self._session.close()
 
     def control(self, system: str, method: str, path: str, body: object = None) -> Any:
-        """Do something in a system that its API has no call for, and return the response."""
+        """Call the control API of a system's sandbox, and return the response."""
         answer = self._session.request(method, f"{self.stack.addresses[system]}/{path}", json=body, timeout=30)
         answer.raise_for_status()
         return answer.json(parse_float=Decimal) if answer.content else None
 
     def add_fault(self, system: str, operation: str, kind: str, **more: object) -> None:
-        """Add a fault."""
         self.control(system, "POST", "faults", {"operation": operation, "kind": kind, **more})
 
     def outlast_faults(self, system: str) -> None:
         """Wait until all faults have happened, and make the next attempt due at once."""
 
         def holds() -> None:
-            expect("what is to go wrong", self.control(system, "GET", "faults")["pending"], [])
-            expect("pending records", self.working(), [])
+            expect("pending faults", self.control(system, "GET", "faults")["pending"], [])
+            expect("pending records", self.running_records(), [])
 
         eventually(holds)
-        self.let_pass(timedelta(minutes=2))
+        self.skip_time(timedelta(minutes=2))
 
     def calls(self) -> Record:
         """Return the calls to 24SevenOffice since the connection was added."""
@@ -176,19 +177,19 @@ class Firm:
             cursors.start(
                 database, lane, at=clock()
             )  # the very first poll would move it before it has read anything
-        asked, patience = clock(), time.monotonic() + TIMEOUT_SECONDS
+        began, deadline = clock(), time.monotonic() + TIMEOUT_SECONDS
 
-        def late() -> list[Lane]:
-            return [lane for lane in lanes if (cursors.position(database, lane) or asked) < asked]
+        def unpolled() -> list[Lane]:
+            return [lane for lane in lanes if (cursors.position(database, lane) or began) < began]
 
-        while late():
-            assert time.monotonic() < patience, "It was not polled."
+        while unpolled():
+            assert time.monotonic() < deadline, "It was not polled."
             self.beat(task, self.connection.id)
             soon = time.monotonic() + 5
-            while late() and time.monotonic() < soon:
+            while unpolled() and time.monotonic() < soon:
                 time.sleep(0.05)
 
-    def start_again_what_ended(self) -> None:
+    def restart_dead_processes(self) -> None:
         """Restart the processes that have ended, as the supervisor does."""
         for part in self.stack.parts.values():
             if not part.alive:
@@ -208,22 +209,24 @@ class Firm:
         def holds() -> None:
             expect("mails", len(self.mails()), count)
             expect(
-                "untold", [alert.message for alert in pending_alerts(self.container.database, self.address)], []
+                "pending alerts",
+                [alert.message for alert in pending_alerts(self.container.database, self.address)],
+                [],
             )
 
         eventually(holds)
         return self.mails()
 
-    def let_pass(self, wait: timedelta) -> None:
-        """Make jobs due earlier that wait for a time, so that a test need not wait for it."""
-        mine = {table: table.connection_id == self.connection.id for table in (AlertRow, SyncJobRow)}
-        told, due = AlertRow.ended_at - wait, SyncJobRow.due_at - wait
+    def skip_time(self, wait: timedelta) -> None:
+        """Move the due times of jobs and alerts forward, so that a test need not wait."""
+        own = {table: table.connection_id == self.connection.id for table in (AlertRow, SyncJobRow)}
+        ended, due = AlertRow.ended_at - wait, SyncJobRow.due_at - wait
         with self.container.database.transaction() as session:
-            session.execute(update(AlertRow).where(mine[AlertRow]).values(ended_at=told))
-            session.execute(update(SyncJobRow).where(mine[SyncJobRow]).values(due_at=due))
+            session.execute(update(AlertRow).where(own[AlertRow]).values(ended_at=ended))
+            session.execute(update(SyncJobRow).where(own[SyncJobRow]).values(due_at=due))
 
-    def in_hand(self) -> list[str]:
-        """Return the jobs that will change soon."""
+    def pending_jobs(self) -> list[str]:
+        """Return the jobs that are running or due within ten minutes."""
         soon = clock() + timedelta(minutes=10)
         views = self._jobs(*PENDING)
         return [
@@ -232,21 +235,21 @@ class Firm:
             if view.due_at is None or view.due_at < soon
         ]
 
-    def working(self) -> list[str]:
+    def running_records(self) -> list[str]:
         """Return the records that a worker is running."""
         return [view.record.id for view in self._jobs(JobState.RUNNING)]
 
-    def expect_vouchers(self, invoices: Iterable[Record], *, tend: Callable[[], None] = lambda: None) -> None:
+    def expect_vouchers(self, invoices: Iterable[Record], *, on_check: Callable[[], None] = lambda: None) -> None:
         """Wait until nothing is pending and the ledger has each of the invoices, once and exact to the øre.
 
-        ``tend`` is called at each check.
+        ``on_check`` is called at each check.
         """
-        wanted = sorted((each["invoiceNumber"], str(each["totalAmountInclVat"])) for each in invoices)
+        expected = sorted((each["invoiceNumber"], str(each["totalAmountInclVat"])) for each in invoices)
 
         def holds() -> None:
-            tend()
-            expect("pending jobs", self.in_hand(), [])
-            expect("vouchers", self.vouchers(), wanted)
+            on_check()
+            expect("pending jobs", self.pending_jobs(), [])
+            expect("vouchers", self.vouchers(), expected)
 
         eventually(holds)
 

@@ -64,7 +64,7 @@ class Purchasing:
 
         def holds() -> None:
             expect("expenses", self._expenses(), sorted(expenses))
-            expect("pending vouchers", self.firm.in_hand(), [])
+            expect("pending vouchers", self.firm.pending_jobs(), [])
             expect("documents", sorted(each["md5"] for each in self.firm.moment("attachments")), checksums)
 
         eventually(holds)

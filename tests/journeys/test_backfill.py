@@ -29,7 +29,7 @@ TIMEOUT_SECONDS = dispatch.LANE_DEBOUNCE_SECONDS + 60
 @pytest.fixture
 def firm(new_firm: Callable[..., Firm]) -> Firm:
     """A firm whose invoices have no webhooks."""
-    return new_firm(hears=("customers", "projects"))
+    return new_firm(webhook_types=("customers", "projects"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def test_a_wrong_password_pauses_with_one_mail_and_syncing_resumes_once_correcte
 
     firm.stack.command("connections", "set", firm.name, "--password=a-new-one")
     firm.expect_vouchers(invoices)
-    firm.let_pass(PAUSE_BETWEEN_EMAILS)
+    firm.skip_time(PAUSE_BETWEEN_EMAILS)
     firm.beat("send_alerts")
     assert "recovered" in firm.expect_mails(2)[1]["text"]
 
@@ -32,7 +32,7 @@ def test_a_refused_invoice_delays_no_other_and_a_mail_says_when_it_is_corrected(
     firm.control("twentyfour", "PUT", f"books/{firm.client}/years/{locked}", {"locked": False})
     firm.stack.command("jobs", "retry", "--connection", firm.name)
     firm.expect_vouchers([*good, bad])
-    firm.let_pass(PAUSE_BETWEEN_EMAILS)
+    firm.skip_time(PAUSE_BETWEEN_EMAILS)
     firm.beat("send_alerts")
     assert f"Invoice {bad['invoiceNumber']}" in firm.expect_mails(2)[1]["text"]
 

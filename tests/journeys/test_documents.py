@@ -50,7 +50,7 @@ def test_an_invoice_whose_document_is_approved_later_is_synced_then(purchasing: 
     purchasing.poll()
     purchasing.expect_expenses()
     purchasing.approve_all()
-    purchasing.firm.let_pass(timedelta(hours=1))
+    purchasing.firm.skip_time(timedelta(hours=1))
     purchasing.expect_expenses((1, "1250.00"), files=[SCAN])
 
 

@@ -23,8 +23,8 @@ def test_a_voucher_of_two_projects_is_an_expense_on_each_net_or_gross(
     purchasing.poll()
     purchasing.expect_expenses((1, "1250.00"), (2, "416.66"))
     expenses = purchasing.firm.moment("projectExpenses")
-    told = {(each["supplierName"], each["supplierInvoiceNumber"], each["approvalState"]) for each in expenses}
-    assert told == {("Byggmakker AS", "F-77", "accepted")}
+    result = {(each["supplierName"], each["supplierInvoiceNumber"], each["approvalState"]) for each in expenses}
+    assert result == {("Byggmakker AS", "F-77", "accepted")}
 
 
 def test_a_credit_note_of_a_supplier_is_a_negative_expense(purchasing: Purchasing) -> None:

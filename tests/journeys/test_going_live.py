@@ -30,7 +30,7 @@ Live = tuple["Firm", dict[str, "Record"]]
 @pytest.fixture
 def live(new_firm: Callable[..., Firm]) -> Live:
     """A firm in use in both systems, with each Moment record by name, nothing linked and no webhooks."""
-    firm = new_firm(hears=())
+    firm = new_firm(webhook_types=())
     numbers = organization_numbers()
     entered: dict[str, Record] = {}
     for place in range(CUSTOMERS):
@@ -70,7 +70,7 @@ def needing_attention(firm: Firm) -> dict[str, JobView]:
 
 def expect_quiet(firm: Firm, *, asked: set[str]) -> None:
     def holds() -> None:
-        expect("pending jobs", firm.in_hand(), [])
+        expect("pending jobs", firm.pending_jobs(), [])
         expect("asked", set(needing_attention(firm)), asked)
 
     eventually(holds)
@@ -92,8 +92,8 @@ def choose_on_the_page(firm: Firm, job: JobView, choice: str) -> None:
 
 def test_going_live_duplicates_no_one_and_asks_if_a_match_is_uncertain(live: Live) -> None:
     firm, entered = live
-    told = firm.stack.command("connections", "match", firm.name, "--dry-run")
-    assert f"is the same: {CUSTOMERS + PROJECTS - 1}, to be asked: 3, new: 1, cannot be brought: 0" in told
+    result = firm.stack.command("connections", "match", firm.name, "--dry-run")
+    assert f"match: {CUSTOMERS + PROJECTS - 1}, uncertain: 3, new: 1, can't be synced: 0" in result
     assert firm.moment("customers")[0]["customerNumber"] == ""
     assert {company["external_id"] for company in firm.records("customers")} == {""}
 

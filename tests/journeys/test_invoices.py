@@ -6,13 +6,13 @@ from local.demo_user import eventually, expect
 from models.admin import job_details
 from models.enums import EntityType, Outcome, Record
 from tests.factories import DOCUMENTED_WEBHOOK
-from tests.journeys.firm import LOGGING_IN, Firm
+from tests.journeys.firm import LOGIN_OPERATIONS, Firm
 
 
 def test_the_webhook_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
     new_firm: Callable[..., Firm],
 ) -> None:
-    firm = new_firm(demo_company.MOMENT_COMPANY, hears=())
+    firm = new_firm(demo_company.MOMENT_COMPANY, webhook_types=())
     firm.control("moment", "POST", f"companies/{firm.company}/invoices/{demo_company.DRAFT}/finalize")
     assert firm.post(DOCUMENTED_WEBHOOK) == 202
     firm.expect_vouchers(firm.moment("invoices"))
@@ -29,7 +29,7 @@ def test_the_webhook_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
 def test_a_hundred_invoices_sent_three_times_each_in_any_order_are_a_hundred_vouchers(
     new_firm: Callable[..., Firm],
 ) -> None:
-    firm = new_firm(hears=("customers", "projects"))
+    firm = new_firm(webhook_types=("customers", "projects"))
     project = firm.project()
     invoices = [firm.invoice(project, price=f"{1000 + n}.01") for n in range(100)]
     sent = invoices * 3
@@ -45,13 +45,13 @@ def test_the_echo_of_a_returned_customer_number_causes_no_call_to_24sevenoffice(
         deliveries = [
             each for each in firm.control("moment", "GET", "deliveries") if each["url"] == firm.webhook_url
         ]
-        told = [(each["body"]["event"], each["status"]) for each in deliveries]
-        expect("notifications", told, [("CREATE_NEW", 202), ("UPDATE", 202)])
-        expect("pending jobs", firm.in_hand(), [])
+        result = [(each["body"]["event"], each["status"]) for each in deliveries]
+        expect("notifications", result, [("CREATE_NEW", 202), ("UPDATE", 202)])
+        expect("pending jobs", firm.pending_jobs(), [])
 
     eventually(echoed)
     assert [each["customerNumber"] for each in firm.moment("customers")] == ["10001"]
-    once = {name: calls for name, calls in firm.calls().items() if name not in LOGGING_IN}
+    once = {name: calls for name, calls in firm.calls().items() if name not in LOGIN_OPERATIONS}
     assert once == {"GetCompanySyncList": 1, "SaveCompanies": 1}
     job = job_details.find_by_record(
         firm.container.database, firm.connection.id, Record(EntityType.CUSTOMER, str(customer["id"]))

@@ -4,7 +4,7 @@ import pytest
 
 from local.demo_user import eventually, expect
 from models.enums import EntityType
-from tests.journeys.firm import LOGGING_IN, PASSWORD, Firm
+from tests.journeys.firm import LOGIN_OPERATIONS, PASSWORD, Firm
 from worker.container import clock
 from worker.handlers import polls
 from worker.queues import QUEUE_OF
@@ -38,6 +38,6 @@ def test_a_poll_without_news_is_one_call_for_each_of_many_connections(firm: Firm
         expect("messages", firm.container.redis.llen(QUEUE_OF["poll_expenses"]), 0)
         calls = firm.calls()
         expect("polls", calls.pop("GetTransactions", 0), len(branches))
-        expect("calls besides", calls.keys() - LOGGING_IN, set())
+        expect("calls besides", calls.keys() - LOGIN_OPERATIONS, set())
 
     eventually(all_polled)

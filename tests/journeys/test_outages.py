@@ -20,7 +20,7 @@ def invoices(firm: Firm) -> list[Record]:
     eventually(lambda: expect("projects", len(firm.records("projects")), 1))
     firm.container.connections.pause(firm.connection.id, "Until all is there.", now=clock())
     invoices = [firm.invoice(project, price=f"{n}.05") for n in range(1, BATCH + 11)]
-    eventually(lambda: expect("pending invoices", in_hand(firm, EntityType.INVOICE), len(invoices)))
+    eventually(lambda: expect("pending invoices", pending_jobs(firm, EntityType.INVOICE), len(invoices)))
     return invoices
 
 
@@ -38,7 +38,7 @@ def test_no_event_received_while_redis_is_down_is_lost(firm: Firm, seconds: int)
         time.sleep(0.2)
     redis.start()
     assert answers == {202}
-    firm.expect_vouchers(invoices, tend=firm.start_again_what_ended)  # Celery may end when Redis goes away
+    firm.expect_vouchers(invoices, on_check=firm.restart_dead_processes)  # Celery may end when Redis goes away
 
 
 @pytest.mark.kills
@@ -68,7 +68,7 @@ def test_a_worker_killed_amid_a_batch_loses_and_duplicates_nothing(
     while not (firm.vouchers() if saved else posts(firm)):  # without a pause, to be there before it is noted here
         assert time.monotonic() < patience
     worker.kill()
-    assert firm.working()
+    assert firm.running_records()
     worker.start()
     firm.expect_vouchers(invoices)
 
@@ -80,14 +80,14 @@ def test_a_worker_told_to_stop_finishes_its_batch(firm: Firm, invoices: list[Rec
     resume(firm)
     eventually(lambda: expect("calls", posts(firm), 1))
     worker.stop()
-    assert firm.working() == []
+    assert firm.running_records() == []
     assert len(firm.vouchers()) in (BATCH, len(invoices))
     worker.start()
     firm.expect_vouchers(invoices)
 
 
-def in_hand(firm: Firm, entity_type: EntityType) -> int:
-    return sum(change.startswith(f"{entity_type} ") for change in firm.in_hand())
+def pending_jobs(firm: Firm, entity_type: EntityType) -> int:
+    return sum(change.startswith(f"{entity_type} ") for change in firm.pending_jobs())
 
 
 def resume(firm: Firm) -> None:

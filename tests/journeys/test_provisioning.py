@@ -44,22 +44,22 @@ def test_the_script_of_the_guide_provisions_many_connections(one_system: Running
     _, token = tokens.create(
         container.database, "script", scopes=frozenset(NEEDS), scope=Scope(), actor="test", now=clock()
     )
-    said = run(one_system, script, file, token)
+    output = run(one_system, script, file, token)
     connections = [each for each in container.connections.all() if each.name.startswith("Provisioned")]
     assert len(connections) == MANY - 1
     assert {each.settings.error_emails for each in connections} == {("kari@example.com", "ola@example.com")}
     assert [each.name for each in connections if each.paused_because and not each.client_number] == [
         f"Provisioned Ærlig Øl Åsen {WRONG}"
     ]
-    assert said.count("/webhooks/moment/") == MANY - 1
-    assert [said.count(each) for each in ("is wrong:", "is refused:")] == [1, 1]
-    assert f"Backfills that have ended: {MANY - 2}" in said
-    attention = [line for line in said.splitlines() if re.match(r"Provisioned .* \| ", line)]
-    assert [line.partition(" | ")[0] for line in attention] == [f"Provisioned Ærlig Øl Åsen {NAMELESS}"], said
+    assert output.count("/webhooks/moment/") == MANY - 1
+    assert [output.count(each) for each in ("is wrong:", "is refused:")] == [1, 1]
+    assert f"Backfills that have ended: {MANY - 2}" in output
+    attention = [line for line in output.splitlines() if re.match(r"Provisioned .* \| ", line)]
+    assert [line.partition(" | ")[0] for line in attention] == [f"Provisioned Ærlig Øl Åsen {NAMELESS}"], output
     write(file, [right[WRONG], right[REFUSED], right[0]])  # corrected, and one that was right
-    said = run(one_system, script, file, token)
-    assert [said.count(each) for each in ("is wrong:", "is refused:", "/webhooks/moment/")] == [0, 0, 1], said
-    assert "Backfills that have ended: 3" in said
+    output = run(one_system, script, file, token)
+    assert [output.count(each) for each in ("is wrong:", "is refused:", "/webhooks/moment/")] == [0, 0, 1], output
+    assert "Backfills that have ended: 3" in output
     connections = [each for each in container.connections.all() if each.name.startswith("Provisioned")]
     for each in connections:
         container.connections.pause(each.id, "The journey is over.", now=clock())

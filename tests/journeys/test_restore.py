@@ -25,7 +25,7 @@ AT_WORK = ("web", "worker", "beat", "flower")
 @pytest.mark.kills
 def test_after_a_restore_nothing_is_lost_or_duplicated(tmp_path: Path) -> None:
     with running_system(tmp_path / "town", settings=PACE, log=show) as running:
-        firm, stack, backup = running.firm(), running.stack, tmp_path / "bridge.dump"
+        firm, stack, backup = running.firm(), running.stack, tmp_path / "backup.dump"
         firm.connect(entity_types=set(EntityType), expense_accounts=ACCOUNTS, voucher_number="series")
         purchasing = Purchasing(firm)
         buy(purchasing, project=1)
@@ -56,10 +56,10 @@ def test_after_a_restore_nothing_is_lost_or_duplicated(tmp_path: Path) -> None:
 
 
 def test_a_database_copy_is_restored_before_workers_use_it(tmp_path: Path) -> None:
-    told: list[str] = []
+    result: list[str] = []
     again = {**PACE, "RESTORED": "1"}
-    with running_system(tmp_path, settings=again, log=lambda _, line: told.append(line)) as running:
-        assert any("to be verified first: 0." in line for line in told)
+    with running_system(tmp_path, settings=again, log=lambda _, line: result.append(line)) as running:
+        assert any("to be verified first: 0." in line for line in result)
         assert audit_log.page(running.container.database, Scope(), users=True).lines[0].action == RESTORED
 
 

@@ -29,12 +29,12 @@ def connected(database: Database) -> None:
 
 
 def test_without_a_connection_there_is_no_url(stack: Stack) -> None:
-    assert demo_company.new_address(stack, now=NOW) == ""
+    assert demo_company.create_webhook_url(stack, now=NOW) == ""
 
 
 @pytest.mark.usefixtures("connected")
 def test_the_url_is_new_at_each_start(stack: Stack) -> None:
-    first, second = (demo_company.new_address(stack, now=NOW) for _ in range(2))
+    first, second = (demo_company.create_webhook_url(stack, now=NOW) for _ in range(2))
     assert first.startswith("http://127.0.0.1:8000/webhooks/moment/")
     assert first != second
 
@@ -43,6 +43,6 @@ def test_the_url_is_new_at_each_start(stack: Stack) -> None:
 def test_keys_that_decrypt_nothing_are_reported(stack: Stack) -> None:
     stack.environment["SECRET_KEYS"] = NEW
     with pytest.raises(NotRunningError, match="None of the SECRET_KEYS can decrypt the stored secrets"):
-        demo_company.new_address(stack, now=NOW)
+        demo_company.create_webhook_url(stack, now=NOW)
     stack.environment["SECRET_KEYS"] = f"{NEW},{OLD}"
-    assert demo_company.new_address(stack, now=NOW)
+    assert demo_company.create_webhook_url(stack, now=NOW)

@@ -43,8 +43,8 @@ def _folder_of_wheels_for_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_packages_of_a_lock_are_installed_once(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
-    said = installed(lock, venv)
-    assert said[0].startswith("Installing the 1 packages of requirements-local.lock")
+    output = installed(lock, venv)
+    assert output[0].startswith("Installing the 1 packages of requirements-local.lock")
     assert says(venv) == "1.0"
     assert list(venv.glob("lib/python*/site-packages/__pycache__/hello.*.pyc"))
     assert installed(lock, venv) == []
@@ -85,15 +85,17 @@ def test_waiting_for_another_installation_names_its_process(tmp_path: Path, venv
     installed(lock, venv)
     (venv / "bin" / "python").unlink()  # so that it is made again, with the lock in place
     installed(lock, venv)
-    said: list[str] = []
+    output: list[str] = []
     with (venv / LOCK).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        waiting = threading.Thread(target=install, args=(lock, venv), kwargs={"report": said.append}, daemon=True)
+        waiting = threading.Thread(
+            target=install, args=(lock, venv), kwargs={"report": output.append}, daemon=True
+        )
         waiting.start()
         waiting.join(PROGRESS_SECONDS + 1)
         assert waiting.is_alive()
     waiting.join(20)
-    assert said == [f"Waiting until process {os.getpid()} has installed; it holds {venv / LOCK} ..."]
+    assert output == [f"Waiting for process {os.getpid()}, which is installing and holds {venv / LOCK} ..."]
 
 
 def test_an_environment_whose_python_is_gone_is_created_again(tmp_path: Path, venv: Path) -> None:
@@ -101,7 +103,7 @@ def test_an_environment_whose_python_is_gone_is_created_again(tmp_path: Path, ve
     installed(lock, venv)
     (venv / "bin" / "python").unlink()
     (venv / "bin" / "python").symlink_to(tmp_path / "away")
-    assert installed(lock, venv)[0].startswith("Making .venv with Python 3.")
+    assert installed(lock, venv)[0].startswith("Creating .venv with Python 3.")
     assert says(venv) == "1.0"
 
 
@@ -123,7 +125,7 @@ def test_ctrl_c_leaves_no_stamp_and_the_next_start_continues(tmp_path: Path, ven
         while " s  " not in installing.stdout.readline():
             assert installing.poll() is None
         installing.send_signal(signal.SIGINT)
-        assert installing.communicate(timeout=60)[1] == "Stopped; the next start goes on from here.\n"
+        assert installing.communicate(timeout=60)[1] == "Stopped. The next start continues from here.\n"
     assert installing.returncode == 1
     assert not (venv / "installed-local").exists()
     installed(locked(tmp_path, wheel(tmp_path, "1.0")), venv)
@@ -135,8 +137,8 @@ def test_no_child_process_outlives_a_stopped_installer(tmp_path: Path, ending: s
     command = [sys.executable, "-c", FORKING + MAIN, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as installing:
         assert installing.stdout
-        said = next(line for line in installing.stdout if line.strip())  # once the log has it
-        forked = psutil.Process(int(said))
+        output = next(line for line in installing.stdout if line.strip())  # once the log has it
+        forked = psutil.Process(int(output))
         installing.send_signal(ending)
         installing.wait(60)
     deadline = time.monotonic() + 5
@@ -176,9 +178,9 @@ def slow_index() -> Iterator[str]:
 
 
 def installed(lock: Path, venv: Path) -> list[str]:
-    said: list[str] = []
-    install(lock, venv, report=said.append)
-    return said
+    output: list[str] = []
+    install(lock, venv, report=output.append)
+    return output
 
 
 def says(venv: Path) -> str:

@@ -131,7 +131,7 @@ def test_an_environment_made_with_another_python_is_reported(clone: Clone) -> No
     clone.asked("run")
     clone.python.write_text(PYTHON.replace("a build", "another build"))
     assert clone.make("run").stderr.startswith(
-        f"PYTHON={clone.python} cannot be used: .venv was made with another; run `make clean` first.\n"
+        f"PYTHON={clone.python} cannot be used: .venv was made with another Python; run `make clean` first.\n"
     )
 
 
@@ -142,32 +142,32 @@ def test_the_descriptions_of_all_targets_are_aligned(clone: Clone) -> None:
 
 def test_the_error_of_a_command_comes_before_the_error_of_make(tmp_path: Path) -> None:
     started_with(tmp_path, "")
-    said = worker(f"--var {tmp_path} doctor --all")
-    assert said.stderr.startswith("Error: These settings are missing: DATABASE_URL, SECRET_KEYS, REDIS_URL.\n")
-    assert said.returncode == 2
+    result = worker(f"--var {tmp_path} doctor --all")
+    assert result.stderr.startswith("Error: These settings are missing: DATABASE_URL, SECRET_KEYS, REDIS_URL.\n")
+    assert result.returncode == 2
 
 
 @pytest.mark.parametrize(("sandbox", "make_run"), [("1", "make run"), ("0", "make run SANDBOX=0")])
 def test_a_command_without_a_running_stack_is_an_error_of_make(
     tmp_path: Path, sandbox: str, make_run: str
 ) -> None:
-    said = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
-    assert said.stderr.splitlines()[0] == f"Error: Nothing has been run here yet: {make_run}"
-    assert said.returncode == 2
+    result = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
+    assert result.stderr.splitlines()[0] == f"Error: Nothing has been run here yet. Start it with: {make_run}"
+    assert result.returncode == 2
     (port,) = free_ports(0)
-    started_with(tmp_path, f"DATABASE_URL=postgresql://bridge:x@127.0.0.1:{port}/postgres\n")
-    said = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
+    started_with(tmp_path, f"DATABASE_URL=postgresql://moment24:x@127.0.0.1:{port}/postgres\n")
+    result = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
     assert (
-        said.stderr.splitlines()[0] == f"Error: The database or Redis does not respond. Is `{make_run}` running?"
+        result.stderr.splitlines()[0] == f"Error: The database or Redis does not respond. Is `{make_run}` running?"
     )
-    assert said.returncode == 2
+    assert result.returncode == 2
 
 
 def test_an_unknown_command_is_an_error_of_make() -> None:
-    said = worker("--var")
-    assert "Option '--var' requires an argument." in said.stderr
-    assert said.stderr.rstrip().endswith("worker] Error 2")
-    assert said.returncode == 2
+    result = worker("--var")
+    assert "Option '--var' requires an argument." in result.stderr
+    assert result.stderr.rstrip().endswith("worker] Error 2")
+    assert result.returncode == 2
 
 
 def started_with(var: Path, environment: str) -> None:

@@ -18,8 +18,8 @@ import requests
 from config.settings import Settings
 from local import demo_company, servers
 from local.processes import ROOT
-from local.run import ADMIN_EMAIL, ADMIN_PASSWORD, _taken
-from local.stack import USUAL_PORTS, Plan, Stack, read_values
+from local.run import ADMIN_EMAIL, ADMIN_PASSWORD, _explain_other_ports
+from local.stack import DEFAULT_PORTS, Plan, Stack, read_values
 
 ENVIRON = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields} | {
     "SANDBOX": "1"
@@ -37,11 +37,11 @@ class Run:
         Thread(target=self._read, daemon=True).start()
 
     def wait(self) -> None:
-        until(lambda: any("all else that is secret" in line for line in self.lines))
+        until(lambda: any("The secrets, such as" in line for line in self.lines))
         self.processes = psutil.Process(self.supervisor.pid).children(recursive=True)
 
     def address(self, title: str) -> str:
-        listed = (line for line in reversed(self.lines) if line.endswith(title) and " is taken by " not in line)
+        listed = (line for line in reversed(self.lines) if line.endswith(title))
         return next(listed).split()[2]
 
     def worker(self, *arguments: str) -> str:
@@ -96,18 +96,18 @@ def test_every_process_responds_and_restarts_with_its_data_when_killed(start: Ca
 
 def test_a_second_run_in_the_same_folder_says_that_the_first_one_runs(tmp_path: Path) -> None:
     second = Stack(Plan(state=tmp_path, environ={}, temporary=True), log=lambda *_: None)
-    said = re.escape(f"`make run` is running already in {tmp_path}; stop it there first.")
-    with servers.lock_folder(tmp_path, ""), pytest.raises(servers.NoServerError, match=said), second.running():
+    text = re.escape(f"`make run` is running already in {tmp_path}; stop it there first.")
+    with servers.lock_folder(tmp_path, ""), pytest.raises(servers.NoServerError, match=text), second.running():
         pass
 
 
 def test_a_default_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        monkeypatch.setitem(USUAL_PORTS, "web", taken)
+        monkeypatch.setitem(DEFAULT_PORTS, "web", taken)
         stack = Stack(Plan(state=tmp_path, environ={}), log=lambda *_: None)
-    assert next(_taken(stack)) == (
-        f"Port {taken} is taken by another program, hence {stack.addresses['web']} for: Overview and webhooks"
+    assert next(_explain_other_ports(stack)) == (
+        f"Port {taken} is in use by another program, so Overview and webhooks is at {stack.addresses['web']}"
     )
 
 
@@ -130,7 +130,7 @@ def test_a_full_disk_is_named_by_its_folder(tmp_path: Path) -> None:
 
 
 def test_the_readme_has_the_commands_that_run_prints() -> None:
-    usual = {name: f"http://127.0.0.1:{port}" for name, port in USUAL_PORTS.items()}
+    usual = {name: f"http://127.0.0.1:{port}" for name, port in DEFAULT_PORTS.items()}
     assert demo_company.curl_lines(usual) in (ROOT / "README.md").read_text()
 
 

@@ -154,7 +154,7 @@ def test_ctrl_c_stops_the_program_that_creates_the_files(tmp_path: Path, monkeyp
 
 def initdb(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> dict[str, str]:
     """Replace PostgreSQL's program by a script, with an account that may enter the tests' folder."""
-    monkeypatch.setattr(servers, "unprivileged", lambda: None)
+    monkeypatch.setattr(servers, "server_account", lambda: None)
     (folder / "initdb").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "initdb").chmod(0o755)
     return {"EMBEDDED_PG_BIN": str(folder)}

@@ -5,30 +5,30 @@ from pydantic import SecretStr
 
 from config.settings import Settings
 from local.processes import Process
-from local.stack import NotRunningError, Plan, Stack, kept_secrets, sandbox_settings, write_values
+from local.stack import NotRunningError, Plan, Stack, load_or_create_secrets, sandbox_settings, write_values
 from models.connections.vault import Vault
 
 ADDRESSES = dict.fromkeys(("web", "moment", "twentyfour", "smtp"), "http://127.0.0.1:1")
 
 
 def test_secrets_are_generated_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
-    made = kept_secrets(tmp_path / "secrets.env")
-    assert kept_secrets(tmp_path / "secrets.env") == made
+    made = load_or_create_secrets(tmp_path / "secrets.env")
+    assert load_or_create_secrets(tmp_path / "secrets.env") == made
     assert (tmp_path / "secrets.env").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_secret_added_later_is_generated_beside_the_others(tmp_path: Path) -> None:
     file = tmp_path / "secrets.env"
-    made = kept_secrets(file)
+    made = load_or_create_secrets(file)
     write_values(file, {name: value for name, value in made.items() if name != "FLOWER_BASIC_AUTH"})
-    again = kept_secrets(file)
+    again = load_or_create_secrets(file)
     assert again["FLOWER_BASIC_AUTH"] != made["FLOWER_BASIC_AUTH"]
     assert again | {"FLOWER_BASIC_AUTH": ""} == made | {"FLOWER_BASIC_AUTH": ""}
-    assert kept_secrets(file) == again
+    assert load_or_create_secrets(file) == again
 
 
 def test_the_key_fits_the_vault(tmp_path: Path) -> None:
-    vault = Vault([SecretStr(kept_secrets(tmp_path / "secrets.env")["SECRET_KEYS"])])
+    vault = Vault([SecretStr(load_or_create_secrets(tmp_path / "secrets.env")["SECRET_KEYS"])])
     assert vault.decrypt(vault.encrypt("blåbær", "test"), "test") == "blåbær"
 
 

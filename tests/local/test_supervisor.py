@@ -1,7 +1,7 @@
 from dataclasses import dataclass, field
 
 from local.processes import Child
-from local.run import FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Supervisor
+from local.run import FIRST_RESTART_SECONDS, MAX_RESTART_SECONDS, STABLE_SECONDS, Supervisor
 from local.servers import NoServerError
 
 
@@ -48,34 +48,34 @@ def test_a_running_process_is_left_alone() -> None:
 
 def test_a_dead_process_restarts_after_a_pause() -> None:
     watch = Watch(Program(alive=False))
-    watch.passes(FIRST_PAUSE / 2)
+    watch.passes(FIRST_RESTART_SECONDS / 2)
     assert not watch.program.alive
-    watch.passes(FIRST_PAUSE / 2)
+    watch.passes(FIRST_RESTART_SECONDS / 2)
     assert watch.program.alive
-    assert watch.said == ["worker: has ended by itself; starts again in 0.5 s"]
+    assert watch.said == ["worker: exited unexpectedly; restarting in 0.5 s"]
 
 
 def test_the_pause_grows_to_a_limit_while_the_process_keeps_dying() -> None:
     watch = Watch(Program(alive=False, broken=True))
     for _ in range(10):
-        watch.passes(LONGEST_PAUSE)
+        watch.passes(MAX_RESTART_SECONDS)
     pauses = [text.rsplit(" ", 2)[1] for text in watch.said if "starts again" in text]
     assert pauses == ["0.5", "1", "2", "4", "8", "16", "30", "30", "30", "30"]
 
 
 def test_the_pause_is_short_again_after_a_steady_time() -> None:
     watch = Watch(Program(alive=False))
-    watch.passes(FIRST_PAUSE)
-    watch.passes(STEADY_SECONDS + 1)
+    watch.passes(FIRST_RESTART_SECONDS)
+    watch.passes(STABLE_SECONDS + 1)
     watch.program.alive = False
-    watch.passes(FIRST_PAUSE)
+    watch.passes(FIRST_RESTART_SECONDS)
     assert watch.program.alive
 
 
 def test_a_process_that_cannot_start_says_why_and_is_retried() -> None:
     watch = Watch(Program(alive=False, broken=True))
-    watch.passes(FIRST_PAUSE)
+    watch.passes(FIRST_RESTART_SECONDS)
     assert watch.said[-1] == "worker: No room on the disk."
     watch.program.broken = False
-    watch.passes(LONGEST_PAUSE)
+    watch.passes(MAX_RESTART_SECONDS)
     assert watch.program.alive

@@ -22,7 +22,7 @@ CUSTOMER, PROJECT, EXPENSES, DRAFT = "62788973", "62788980", "62788982", "106939
 EVERYTHING = {"entity_types": tuple(EntityType), "expense_accounts": "4000, 4300-4599", "client_id": "1001-M"}
 
 
-class Practice:
+class BreakableConnection:
     """A connection whose systems can be broken, and the result of its diagnostics."""
 
     def __init__(self, container: Container, fresh_systems: Systems) -> None:
@@ -102,15 +102,15 @@ class Practice:
         self.control("twentyfour", "POST", "books/1/vouchers", voucher)
 
 
-def healthy(container: Container, fresh_systems: Systems) -> Practice:
+def healthy_connection(container: Container, fresh_systems: Systems) -> BreakableConnection:
     """A connection without problems: Moment has an invoice, the series continues after it, and webhooks come."""
-    practice = Practice(container, fresh_systems)
-    practice.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
-    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 2})
-    practice.activity = f"{API}/projectExtensions/{EXPENSES}"
+    breakable = BreakableConnection(container, fresh_systems)
+    breakable.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
+    breakable.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 2})
+    breakable.activity = f"{API}/projectExtensions/{EXPENSES}"
     for entity_type in (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE):
-        practice.notify(entity_type)
-    practice.buy()
+        breakable.notify(entity_type)
+    breakable.buy()
     gone = {"name": "Gammel AS", "number": 20002, "active": False}
-    practice.control("twentyfour", "POST", "books/1/customers", gone)
-    return practice
+    breakable.control("twentyfour", "POST", "books/1/customers", gone)
+    return breakable

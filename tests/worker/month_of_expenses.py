@@ -13,7 +13,7 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from tests.sandbox.serving import Systems
-from tests.worker.month_of_invoices import API, DAY, FIRST, LAST, PROJECT, YEAR, work_off
+from tests.worker.month_of_invoices import API, DAY, FIRST, LAST, PROJECT, YEAR, drain_due_lanes
 from worker.container import Container, clock
 
 SUPPLIER = 20001
@@ -24,7 +24,7 @@ SECOND = f"{YEAR}-104-40002"
 """The voucher in the middle of the month, which the faults are about."""
 
 
-class Outlays:
+class ExpenseMonth:
     """The vouchers 40001, 40002 and 40003 of October, of 1250 kroner each; the first and the last are synced."""
 
     def __init__(self, container: Container, connection: Connection, fresh_systems: Systems) -> None:
@@ -55,8 +55,8 @@ class Outlays:
 
     def enter(self, *lines: dict[str, Any], day: date = DAY, **more: Any) -> str:
         """Enter a supplier's voucher, by default one of 1250 kroner on project 1, and return its name."""
-        told = {"date": day.isoformat(), "invoice": f"F-{day.day}", "lines": lines or (COST, VAT, OWED), **more}
-        return f"{day.year}-104-{self.office('POST', 'vouchers', told)['number']}"
+        voucher = {"date": day.isoformat(), "invoice": f"F-{day.day}", "lines": lines or (COST, VAT, OWED), **more}
+        return f"{day.year}-104-{self.office('POST', 'vouchers', voucher)['number']}"
 
     def correct(self, place: int, **fields: Any) -> None:
         """Correct a line of the second voucher in the ledger after it was synced; the integration does not poll."""
@@ -72,10 +72,10 @@ class Outlays:
         """Sync vouchers."""
         records = [Record(EntityType.EXPENSE, each) for each in vouchers]
         enqueue(self.container.database, self.connection.id, records, now=clock())
-        self.work_off()
+        self.drain_due_lanes()
 
-    def work_off(self) -> None:
-        work_off(self.container)
+    def drain_due_lanes(self) -> None:
+        drain_due_lanes(self.container)
 
     def expenses(self) -> list[dict[str, Any]]:
         return list(self.moment("GET", "projectExpenses?size=500")["content"])
@@ -127,7 +127,7 @@ class Outlays:
             now=clock(),
             expense=found.expense_to_unlink,
         )
-        self.work_off()
+        self.drain_due_lanes()
 
     def _second(self) -> dict[str, Any]:
         (found,) = [each for each in self.office("GET", "vouchers") if each["number"] == 40002]
@@ -140,11 +140,11 @@ def expense(**values: Any) -> dict[str, Any]:
     return {**common, **values}
 
 
-Fault = tuple[str, "Callable[[Outlays], object]", str, tuple[str, ...]]
+Fault = tuple[str, "Callable[[ExpenseMonth], object]", str, tuple[str, ...]]
 
 FAULTS: list[Fault] = [
     ("never brought", lambda _: None, "not in Moment", ()),
-    ("deleted in Moment", Outlays.delete, "not in Moment", ()),
+    ("deleted in Moment", ExpenseMonth.delete, "not in Moment", ()),
     ("wrong amount", lambda it: it.alter(amountInclVat=1350), "different in Moment", ("amount",)),
     ("one øre off", lambda it: it.alter(amountInclVat=1250.01), "different in Moment", ("amount",)),
     ("wrong sign", lambda it: it.alter(amountInclVat=-1250), "different in Moment", ("amount",)),
@@ -178,15 +178,15 @@ FAULTS: list[Fault] = [
     ),
     ("wrong description", lambda it: it.alter(description="Plank"), "different in Moment", ("description",)),
     ("unreadable", lambda it: it.alter(amountInclVat=1250.001), "unreadable", ()),
-    ("doubled", Outlays.double, "doubled in Moment", ()),
-    ("hidden in the ledger", Outlays.hide, "only in Moment", ()),
+    ("doubled", ExpenseMonth.double, "doubled in Moment", ()),
+    ("hidden in the ledger", ExpenseMonth.hide, "only in Moment", ()),
     (
         "moved to an account that is not listed",
         lambda it: it.correct(0, account=4500),
         "only in Moment",
         (),
     ),
-    ("of no voucher", Outlays.stranger, "only in Moment", ()),
+    ("of no voucher", ExpenseMonth.stranger, "only in Moment", ()),
     (
         "text corrected in the ledger and not brought",
         lambda it: it.correct(0, comment="Gips og skruer"),

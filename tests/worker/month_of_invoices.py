@@ -30,14 +30,14 @@ NET: tuple[dict[str, Any], ...] = (
 )
 
 
-def work_off(container: Container) -> None:
+def drain_due_lanes(container: Container) -> None:
     """Drain the due lanes repeatedly until nothing is due."""
     while lanes := due.lanes(container.database, now=clock()):
         for lane in lanes:
             container.runner.drain(lane)
 
 
-class Bookkeeping:
+class InvoiceMonth:
     """The invoices 1, 2 and 3 of October; the first and the last are right in the ledger."""
 
     def __init__(
@@ -76,10 +76,10 @@ class Bookkeeping:
         """Sync invoices, with the customer and the project first."""
         records = [Record(EntityType.INVOICE, each) for each in invoice_ids]
         enqueue(self.container.database, self.connection.id, records, now=clock())
-        self.work_off()
+        self.drain_due_lanes()
 
-    def work_off(self) -> None:
-        work_off(self.container)
+    def drain_due_lanes(self) -> None:
+        drain_due_lanes(self.container)
 
     def enter(self, *lines: dict[str, Any], day: date = DAY, invoice: str = "2", **more: Any) -> None:
         """Enter a voucher manually, by default the one that invoice 2 should have."""
@@ -134,11 +134,11 @@ class Bookkeeping:
         return list(self.control("twentyfour", "GET", "books/1/vouchers"))
 
 
-Fault = tuple[str, "Callable[[Bookkeeping], None]", str, tuple[str, ...]]
+Fault = tuple[str, "Callable[[InvoiceMonth], None]", str, tuple[str, ...]]
 
 FAULTS: list[Fault] = [
     ("missing", lambda _: None, "missing", ()),
-    ("doubled", Bookkeeping.double, "doubled", ()),
+    ("doubled", InvoiceMonth.double, "doubled", ()),
     (
         "wrong amount",
         lambda it: it.amounts("2500", "-1080", "-270", "-1000", "-150"),
@@ -178,12 +178,12 @@ FAULTS: list[Fault] = [
     ("wrong date", lambda it: it.enter(day=DAY.replace(day=16)), "different", ("date",)),
     ("wrong month", lambda it: it.enter(day=DAY.replace(month=7)), "different", ("month",)),
     ("wrong year", lambda it: it.enter(day=date(YEAR + 1, 1, 2)), "different", ("month",)),
-    ("wrong invoice number", Bookkeeping.renumber, "different", ("number",)),
+    ("wrong invoice number", InvoiceMonth.renumber, "different", ("number",)),
     ("no invoice number", lambda it: it.renumber(""), "different", ("number",)),
     ("wrong due date", lambda it: it.enter(due=DAY.replace(day=30).isoformat()), "different", ("due",)),
-    ("wrong department", Bookkeeping.move, "different", ("department",)),
+    ("wrong department", InvoiceMonth.move, "different", ("department",)),
     ("hidden voucher", lambda it: it.reverse("hide"), "hidden", ()),
     ("taken back by a counter-voucher", lambda it: it.reverse("counter"), "taken back", ()),
-    ("only in the ledger", Bookkeeping.stranger, "only in the ledger", ()),
+    ("only in the ledger", InvoiceMonth.stranger, "only in the ledger", ()),
 ]
 """Possible faults: what a person did, the resulting discrepancy of invoice 2, and the fields that differ."""

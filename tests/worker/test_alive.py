@@ -1,21 +1,11 @@
 """The health check of the containers: its result, and its low cost."""
 
-import os
-import subprocess
-import sys
 from urllib.parse import urlsplit
 
 from redis import Redis
 
-from local.processes import ROOT
+from tests.worker.program_cost import measure
 from worker import alive, heartbeat
-
-COSTS = """
-import os, sys
-_, status, used = os.wait4(os.posix_spawn(sys.executable, [sys.executable, *sys.argv[1:]], os.environ), 0)
-print(status, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-"""
-"""Runs a program from a small process; otherwise that process would count."""
 
 
 def check(redis_url: str, *arguments: str) -> str:
@@ -57,11 +47,6 @@ def test_a_password_with_special_characters_works(redis: Redis, redis_url: str) 
 
 def test_it_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis: Redis, redis_url: str) -> None:
     heartbeat.record(redis, every=5)
-    runs = []
-    for _ in range(2):
-        launched = [sys.executable, "-S", "-c", COSTS, "-S", "-m", "worker.alive"]
-        said = subprocess.check_output(launched, cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, text=True)
-        runs.append([float(each) for each in said.split()])
-    status, seconds, mebibytes = min(runs)  # the first one may have compiled it
+    status, seconds, mebibytes = measure("-S", "-m", "worker.alive", redis_url=redis_url, runs=2)
     assert status == 0
     assert (seconds <= 0.1, mebibytes <= 20) == (True, True), (seconds, mebibytes)

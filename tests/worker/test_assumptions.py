@@ -12,7 +12,7 @@ from sync.diagnostics.findings import Finding
 from sync.diagnostics.run_write_tests import run_write_tests
 from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
 from tests.sandbox.serving import Systems
-from tests.worker.broken_connection import CUSTOMER, DRAFT, PROJECT, Practice, healthy
+from tests.worker.broken_connection import CUSTOMER, DRAFT, PROJECT, BreakableConnection, healthy_connection
 from worker import tasks
 from worker.container import Container, clock
 from worker.handlers import diagnostics
@@ -23,20 +23,20 @@ NUMBERS = re.findall(r"^\| ([SM]\d+) \|", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
-def lived_in(container: Container, fresh_systems: Systems) -> Practice:
+def lived_in(container: Container, fresh_systems: Systems) -> BreakableConnection:
     """A connection with a synced invoice and one in euros."""
-    practice = healthy(container, fresh_systems)
-    practice.control("twentyfour", "PUT", "books/1/series/1", {"start": 1})
+    breakable = healthy_connection(container, fresh_systems)
+    breakable.control("twentyfour", "PUT", "books/1/series/1", {"start": 1})
     records = [
         Record(EntityType.CUSTOMER, CUSTOMER),
         Record(EntityType.PROJECT, PROJECT),
         Record(EntityType.INVOICE, DRAFT),
     ]
-    enqueue(container.database, practice.connection.id, records, now=clock())
+    enqueue(container.database, breakable.connection.id, records, now=clock())
     for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
-        task(practice.connection.id)
-    practice.invoice_in("EUR", rate=11.5)
-    return practice
+        task(breakable.connection.id)
+    breakable.invoice_in("EUR", rate=11.5)
+    return breakable
 
 
 def numbers_in(findings: Iterable[Finding]) -> set[str]:
@@ -47,11 +47,11 @@ def numbers_tested_by(way: str) -> set[str]:
     return {number for number, tested_by in TESTED_BY.items() if f"`{way}`" in tested_by}
 
 
-def write_tested(practice: Practice, **changes: object) -> set[str]:
-    practice.set(**changes)
-    connection = practice.container.connections.get(practice.connection.id)
+def write_tested(breakable: BreakableConnection, **changes: object) -> set[str]:
+    breakable.set(**changes)
+    connection = breakable.container.connections.get(breakable.connection.id)
     return numbers_in(
-        run_write_tests(diagnostics.target_of(practice.container, connection), WriteTestArtifacts(lambda _: None))
+        run_write_tests(diagnostics.target_of(breakable.container, connection), WriteTestArtifacts(lambda _: None))
     )
 
 
@@ -61,10 +61,10 @@ def test_each_assumption_names_its_test_or_why_it_has_none() -> None:
     assert [number for number, tested_by in TESTED_BY.items() if not shapes.fullmatch(tested_by)] == []
 
 
-def test_the_doctor_tests_the_assumptions_that_the_page_names(lived_in: Practice) -> None:
+def test_the_doctor_tests_the_assumptions_that_the_page_names(lived_in: BreakableConnection) -> None:
     assert numbers_in(lived_in.findings()) == numbers_tested_by("doctor")
 
 
-def test_the_write_tests_cover_the_assumptions_that_the_page_names(lived_in: Practice) -> None:
+def test_the_write_tests_cover_the_assumptions_that_the_page_names(lived_in: BreakableConnection) -> None:
     by_number = write_tested(lived_in, factoring_id=10001)
     assert by_number | write_tested(lived_in, voucher_number="series") == numbers_tested_by("--write")

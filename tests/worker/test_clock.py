@@ -15,7 +15,7 @@ from models.inbox.enqueue import enqueue
 from tests.factories import NOW
 from worker import beat, tasks
 from worker.celery_app import app
-from worker.clock import MEASURED_EVERY, Clock
+from worker.clock import MEASURE_SECONDS, Clock
 from worker.container import Container, clock
 
 MINUTES = timedelta(minutes=4)
@@ -50,7 +50,7 @@ def test_a_clock_set_between_measurements_changes_nothing_until_the_next_one() -
     host = Host(timedelta())
     host.clock()
     host.ahead = MINUTES
-    host.passed += MEASURED_EVERY - 1
+    host.passed += MEASURE_SECONDS - 1
     assert host.clock() == host.true()
     assert not host.clock.is_off
     host.passed += 1
@@ -96,9 +96,9 @@ def test_the_fastest_answer_counts_corrected_by_half_its_duration(ahead: timedel
     def server_time() -> datetime:
         there, back = next(ways)
         host.passed += there
-        said = host.true()
+        output = host.true()
         host.passed += back
-        return said
+        return output
 
     clock = Clock(server_time, wall=lambda: host.true() + ahead, monotonic=lambda: host.passed)
     assert clock() == host.true()
@@ -109,7 +109,7 @@ def test_the_clock_continues_while_postgresql_is_down() -> None:
     host = Host(MINUTES)
     host.clock()
     host.is_cut_off = True
-    host.passed += 10 * MEASURED_EVERY
+    host.passed += 10 * MEASURE_SECONDS
     assert host.clock() == host.true()
     assert host.clock.is_off
 
@@ -124,8 +124,8 @@ def test_a_host_whose_clock_is_off_drains_no_lane_and_is_reported_once(
         tasks.sync_customers(connection.id)
     lane = Lane(connection.id, EntityType.CUSTOMER)
     assert states(container.database, lane, ["62788973"]) == {"62788973": JobState.QUEUED}
-    told = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert [each.type for each in told] == [AlertType.CLOCK]
+    alerts = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert [each.type for each in alerts] == [AlertType.CLOCK]
 
 
 def test_a_worker_that_has_not_measured_its_clock_yet_drains_no_lane(

@@ -3,14 +3,13 @@ import time
 
 import pytest
 import requests
-from click.testing import CliRunner
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox.enqueue import enqueue
 from sync.errors import MisconfiguredError
 from tests.sandbox.serving import Systems
-from worker.__main__ import main
+from tests.worker.cli.command_runner import invoke
 from worker.container import Container, clock
 
 
@@ -67,7 +66,7 @@ def test_the_command_line_ends_the_session_of_the_former_password(
     container: Container, connection: Connection
 ) -> None:
     container.cached_erp(connection).client_name()
-    done = CliRunner().invoke(main, ["connections", "set", connection.name, "--password", "better", "--no-check"])
+    done = invoke("connections", "set", connection.name, "--password", "better", "--no-check")
     assert (done.exit_code, sessions(container)) == (0, [])
 
 

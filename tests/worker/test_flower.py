@@ -1,8 +1,7 @@
-"""Flower as it is started in production: it has only the broker and its own password."""
+"""Flower is read-only, and limits guesses of its password."""
 
 import os
 import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Iterator
 
@@ -12,38 +11,20 @@ from redis import Redis
 
 from local.processes import ROOT
 from local.servers import free_ports
-from tests.installation import eventually
+from tests.worker.flower_process import CREDENTIALS, flower_command, flower_process
 from worker.flower import MAX_GUESSES
-
-OURS = ("operations", "right")
 
 
 @pytest.fixture
 def flower(redis_url: str) -> Iterator[str]:
-    [port] = free_ports(0)
-    url = f"http://127.0.0.1:{port}"
-    environ = {"PATH": os.environ["PATH"], "REDIS_URL": redis_url, "FLOWER_BASIC_AUTH": ":".join(OURS)}
-    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
-    command += ["--address=127.0.0.1", f"--port={port}", "--logging=error"]
-    with subprocess.Popen(command, cwd=ROOT, env=environ) as running:
-        try:
-            eventually(lambda: answers(url))
-            yield url
-        finally:
-            running.kill()
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/healthcheck", timeout=10).ok
-    except requests.ConnectionError:
-        return False
+    with flower_process(redis_url) as url:
+        yield url
 
 
 def test_flower_is_read_only(flower: str, redis_url: str) -> None:
     for path in ("/", "/workers", "/tasks", "/broker", "/metrics", "/api/workers"):
         assert requests.get(flower + path, timeout=10).status_code == 401
-        assert requests.get(flower + path, auth=OURS, timeout=20).status_code == 200
+        assert requests.get(flower + path, auth=CREDENTIALS, timeout=20).status_code == 200
     for path in (
         "worker/shutdown/celery@one",
         "worker/pool/grow/celery@one",
@@ -54,7 +35,7 @@ def test_flower_is_read_only(flower: str, redis_url: str) -> None:
         "task/revoke/1?terminate=true",
         "task/rate-limit/sync_invoices?workername=one&ratelimit=1",
     ):
-        answer = requests.post(f"{flower}/api/{path}", json={"args": [1]}, auth=OURS, timeout=10)
+        answer = requests.post(f"{flower}/api/{path}", json={"args": [1]}, auth=CREDENTIALS, timeout=10)
         assert answer.status_code in {404, 405}
     assert Redis.from_url(redis_url).llen("sync") == 0
 
@@ -62,7 +43,7 @@ def test_flower_is_read_only(flower: str, redis_url: str) -> None:
 def test_guesses_of_flowers_password_are_limited(flower: str) -> None:
     refused = [requests.get(flower, auth=("operations", "guess"), timeout=10) for _ in range(MAX_GUESSES + 1)]
     assert [each.status_code for each in refused] == [*[401] * MAX_GUESSES, 429]
-    assert requests.get(flower, auth=OURS, timeout=10).status_code == 429
+    assert requests.get(flower, auth=CREDENTIALS, timeout=10).status_code == 429
 
 
 def test_a_password_that_is_not_ascii_is_a_guess_as_well(flower: str) -> None:
@@ -79,10 +60,9 @@ def test_a_password_that_is_not_ascii_is_a_guess_as_well(flower: str) -> None:
     ],
 )
 def test_flower_does_not_start_without_secrets_of_its_own(redis_url: str, name: str, value: str | None) -> None:
-    secrets = {"REDIS_URL": redis_url, "FLOWER_BASIC_AUTH": ":".join(OURS), name: value}
+    secrets = {"REDIS_URL": redis_url, "FLOWER_BASIC_AUTH": ":".join(CREDENTIALS), name: value}
     environ = {"PATH": os.environ["PATH"]} | {key: secret for key, secret in secrets.items() if secret is not None}
-    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
-    command += ["--address=127.0.0.1", f"--port={free_ports(0)[0]}", "--logging=error"]
+    command = flower_command(free_ports(0)[0])
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode != 0
     assert name in ended.stderr

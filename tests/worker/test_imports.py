@@ -17,10 +17,10 @@ FLOWS = (*REMOTE, "sync.flows.invoices")
 
 def imported_by(code: str) -> set[str]:
     """Return the modules that a new Python has imported after this code."""
-    told = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     env = {**os.environ, **NOWHERE, "FLOWER_BASIC_AUTH": "admin:not-a-password", "LOG_LEVEL": "ERROR"}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", told],
+        [sys.executable, "-W", "ignore", "-c", script],
         cwd=ROOT,
         env=env,
         capture_output=True,

@@ -47,9 +47,9 @@ def test_a_sweep_without_postgresql_records_no_heartbeat(container: Container, p
 
 def test_a_heartbeat_lasts_beyond_the_next_sweeps_however_rare_they_are(container: Container) -> None:
     heartbeat.record(container.redis, every=0.5)
-    often = container.redis.ttl(alive.SWEEP)
+    often = container.redis.ttl(alive.SWEEP_KEY)
     heartbeat.record(container.redis, every=120)
-    assert (often, container.redis.ttl(alive.SWEEP)) == (60, 360)
+    assert (often, container.redis.ttl(alive.SWEEP_KEY)) == (60, 360)
 
 
 def test_a_sweep_finds_the_lane_of_a_killed_worker(container: Container, connection: Connection) -> None:
@@ -91,8 +91,8 @@ def test_unreadable_secrets_delay_no_other_connection(container: Container, conn
         sweep()
     assert ("poll_moment", connection.id) in messages(container)
     assert "can't be decrypted" in container.connections.get_even_unreadable(other.id).paused_because
-    told = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert [(each.connection, each.type, each.error_code) for each in told] == [
+    result = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert [(each.connection, each.type, each.error_code) for each in result] == [
         ("Fjord AS", "paused", "secrets_unreadable")
     ]
 
@@ -152,10 +152,10 @@ def test_the_doctor_reports_what_polls_found_if_webhooks_arrive(
     tasks.poll_moment(connection.id)
     tasks.sync_customers(connection.id)
     assert missed_webhooks.count(container.database, connection.id, now=clock()) == {EntityType.CUSTOMER: 1}
-    told = "without a webhook from Moment: customers 1."
-    assert told not in findings(container, connection)
+    result = "without a webhook from Moment: customers 1."
+    assert result not in findings(container, connection)
     webhook_intake.record_activity(container.database, Lane(connection.id, EntityType.CUSTOMER), now=clock())
-    assert told in findings(container, connection)
+    assert result in findings(container, connection)
 
 
 def findings(container: Container, connection: Connection) -> str:
@@ -182,8 +182,8 @@ def test_polls_alone_open_the_breaker_alert_about_the_outage_and_end_it(
         nonlocal now
         now += timedelta(minutes=6)
         tasks.poll_moment(connection.id)
-        told = alert_outbox.pending_alerts(container.database, "books@example.com")
-        return [each.type for each in told]
+        result = alert_outbox.pending_alerts(container.database, "books@example.com")
+        return [each.type for each in result]
 
     monkeypatch.setattr(container, "clock", lambda: now)
     away = {"operation": "*", "kind": "error_503", "times": 3}
@@ -242,5 +242,5 @@ def test_no_poll_is_sent_if_the_budget_leaves_nothing_to_polls(
 def test_reminders_are_sent_for_jobs_that_need_attention(container: Container, connection: Connection) -> None:
     add_failed_job(container, connection, now=clock() - timedelta(days=2))
     tasks.send_reminders()
-    told = [each.type for each in alert_outbox.pending_alerts(container.database, "books@example.com")]
-    assert told == [AlertType.NEEDS_ATTENTION, AlertType.REMINDER]
+    result = [each.type for each in alert_outbox.pending_alerts(container.database, "books@example.com")]
+    assert result == [AlertType.NEEDS_ATTENTION, AlertType.REMINDER]

@@ -1,8 +1,5 @@
 """PostgreSQL and Redis over TLS: verified with the configured authority, and refused with another."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,12 +11,11 @@ from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from local.processes import ROOT
-from local.servers import Server, free_ports
+from local.servers import Server
 from models.database import Database, DatabaseUnavailableError, is_behind, migrate
-from tests.installation import environment, eventually, installed
+from tests.installation import environment, installed
 from tests.tls import HOST, Certificates, TlsTerminator, make_certificates, running
-from tests.worker.test_flower import OURS, answers
+from tests.worker.flower_process import CREDENTIALS, flower_process
 from worker.queues import broker_configuration
 
 
@@ -119,16 +115,6 @@ def test_celery_verifies_certificates_even_if_no_authority_is_set(fronts: Fronts
 
 
 def test_flower_reaches_its_broker_over_tls(fronts: Fronts, redis_url: str) -> None:
-    [port] = free_ports(0)
-    url = f"http://127.0.0.1:{port}"
-    environ = {"PATH": os.environ["PATH"], "FLOWER_BASIC_AUTH": ":".join(OURS)}
-    environ["REDIS_URL"] = fronts.redis_url(redis_url)
-    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
-    command += ["--address=127.0.0.1", f"--port={port}", "--logging=error"]
-    with subprocess.Popen(command, cwd=ROOT, env=environ) as flower:
-        try:
-            eventually(lambda: answers(url))
-            lengths = requests.get(f"{url}/api/queues/length", auth=OURS, timeout=20)
-        finally:
-            flower.kill()
+    with flower_process(fronts.redis_url(redis_url)) as url:
+        lengths = requests.get(f"{url}/api/queues/length", auth=CREDENTIALS, timeout=20)
     assert {"name": "sync", "messages": 0} in lengths.json()["active_queues"]

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from local.processes import ROOT
-from tests.worker.test_alive import COSTS
+from tests.worker.program_cost import measure
 from worker import heartbeat, watchdog
 from worker.alive import worker_key
-from worker.consumer import SignOfLife
+from worker.consumer import WorkerHeartbeat
 from worker.container import Container
 
 INIT = """
@@ -46,10 +45,10 @@ def init(name: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return the result of the watchdog, given the responses to the two checks of a web process."""
-    said = {"health": "", "life": ""}
-    questions = (lambda _: said["health"], lambda _: said["life"])
+    output = {"health": "", "life": ""}
+    questions = (lambda _: output["health"], lambda _: output["life"])
     monkeypatch.setattr(watchdog, "CHECKS", {"web": questions})
-    return said
+    return output
 
 
 def test_a_frozen_process_is_killed_after_enough_failed_checks(tmp_path: Path, answers: dict[str, str]) -> None:
@@ -65,7 +64,7 @@ def test_a_frozen_process_is_killed_after_enough_failed_checks(tmp_path: Path, a
 
         assert [look(), look()] == ["503", "503"]
         assert running.poll() is None
-        assert look() == "Ended, after 3 times: silent"
+        assert look() == "Killed after 3 failed checks: silent"
         assert running.wait(10) == signal.SIGKILL
 
 
@@ -126,7 +125,7 @@ def test_a_page_is_healthy_only_if_it_answers_200() -> None:
     assert "does not respond" in watchdog.page_problem(port, "/health/live")
 
 
-def test_beat_lives_where_it_writes_its_timetable(tmp_path: Path) -> None:
+def test_beat_is_alive_while_it_writes_its_schedule(tmp_path: Path) -> None:
     assert watchdog.schedule_problem(tmp_path / "beat")
     (tmp_path / "beat.db").touch()
     assert watchdog.schedule_problem(tmp_path / "beat") == ""
@@ -138,16 +137,11 @@ def test_a_worker_that_finishes_its_batches_is_not_silent(container: Container) 
     redis: Redis = container.redis
     heartbeat.record_worker(redis)
     assert redis.ttl(worker_key()) <= heartbeat.TTL_SECONDS
-    SignOfLife(None).stop(None)
+    WorkerHeartbeat(None).stop(None)
     assert redis.ttl(worker_key()) > container.settings.lease_seconds - 10
 
 
 def test_it_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis_url: str) -> None:
-    check = ["-S", "-m", "worker.watchdog", "worker", "--end-after=3"]
-    runs = []
-    for _ in range(3):
-        launched = [sys.executable, "-S", "-c", COSTS, *check]
-        said = subprocess.check_output(launched, cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, text=True)
-        runs.append([float(each) for each in said.split()[-3:]])
-    _, seconds, mebibytes = min(runs, key=lambda run: run[1])  # the first one may have compiled it
+    check = ("-S", "-m", "worker.watchdog", "worker", "--end-after=3")
+    _, seconds, mebibytes = measure(*check, redis_url=redis_url, runs=3)
     assert (seconds <= 0.1, mebibytes <= 20) == (True, True), (seconds, mebibytes)

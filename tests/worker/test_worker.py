@@ -64,8 +64,10 @@ def test_a_worker_exposes_its_metrics_at_the_configured_port(environ: Mapping[st
     (port,) = free_ports(0)
     with watched_worker(environ, port) as running:
         await_line(running, "ready.")
-        said = requests.get(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": "Bearer t"}, timeout=10)
-    assert "moment24_tasks_running 0.0" in said.text.splitlines()
+        output = requests.get(
+            f"http://127.0.0.1:{port}/metrics", headers={"Authorization": "Bearer t"}, timeout=10
+        )
+    assert "moment24_tasks_running 0.0" in output.text.splitlines()
 
 
 def test_a_worker_works_even_if_its_metrics_port_is_taken(environ: Mapping[str, str]) -> None:
@@ -177,8 +179,11 @@ def test_a_worker_frozen_for_longer_than_its_lease_sends_nothing_more(
 ) -> None:
     """It had renewed its lease just before it stopped; another worker took over, verified, and sent."""
     finalize(fresh_systems)
-    lane, told = Lane(connection.id, record.entity_type), {**environ, "LEASE_SECONDS": "5", "STOPS_AT": operation}
-    with process("celery", "-A", "tests.worker.stopping_worker", "worker", *ALONE, environ=told) as stopped:
+    lane, result = (
+        Lane(connection.id, record.entity_type),
+        {**environ, "LEASE_SECONDS": "5", "STOPS_AT": operation},
+    )
+    with process("celery", "-A", "tests.worker.stopping_worker", "worker", *ALONE, environ=result) as stopped:
         await_line(stopped, "ready.")
         enqueue(container.database, connection.id, [record], now=clock())
         dispatch.dispatch_lanes([lane])
@@ -186,8 +191,8 @@ def test_a_worker_frozen_for_longer_than_its_lease_sends_nothing_more(
         eventually(lambda: container.runner.drain(lane) or calls(fresh_systems)[operation])
         stopped.send_signal(signal.SIGCONT)
         stopped.send_signal(signal.SIGTERM)
-        said, _ = stopped.communicate(timeout=60)
-    assert "lease_lost" in said
+        output, _ = stopped.communicate(timeout=60)
+    assert "lease_lost" in output
     assert calls(fresh_systems)[operation] == 1
 
 

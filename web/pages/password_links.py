@@ -154,5 +154,5 @@ def _language(request: Request, user: User) -> Language | None:
 
 
 def _expect_mails(request: Request) -> None:
-    if not container_of(request).mails_links:
+    if not container_of(request).can_mail_links:
         raise HTTPException(status.HTTP_404_NOT_FOUND)

@@ -192,9 +192,9 @@ def render_signed_out(request: Request, template: str, *, status: int | None = N
     """Render a page with a form for visitors who are not signed in. A cookie proves that the form is ours."""
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
     context = GuestContext(request=request, container=container_of(request), session=None)
-    mails_links = context.container.mails_links
+    can_mail_links = context.container.can_mail_links
     response = context.render(
-        template, status=status, csrf_token=csrf_token(token), mails_links=mails_links, **values
+        template, status=status, csrf_token=csrf_token(token), can_mail_links=can_mail_links, **values
     )
     SIGN_IN.write(request, response, token)
     return response

@@ -54,7 +54,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     confirm_identity(context, form)
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
     language = Language(text(form, "language")) if text(form, "language") in set(Language) else None
-    invited = context.container.mails_links and text(form, "invite") == "yes" and not password
+    invited = context.container.can_mail_links and text(form, "invite") == "yes" and not password
     given = None if invited or (context.container.openid and not password) else password
     try:
         user = users.add(
@@ -102,7 +102,7 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
 @router.post("/users/{user_id}/link")
 def send_link(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     """Mail a user a link to choose a password, as an invitation if they have none yet."""
-    if not context.container.mails_links:
+    if not context.container.can_mail_links:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     confirm_identity(context, form)
     password_links.send_link(context.database, user_id, **context.as_actor)
@@ -195,7 +195,7 @@ def _form(context: UserContext, template: str, errors: Mapping[str, str] | None,
         errors=errors or {},
         roles=ROLES.items(),
         names=connection_list.names(context.database, Scope()),
-        mails_links=context.container.mails_links,
+        can_mail_links=context.container.can_mail_links,
         **values,
     )
 

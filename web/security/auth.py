@@ -94,7 +94,7 @@ class GuestContext:
             "current_user": user,
             "csrf_token": token,
             "required_step": self.required_step,
-            "now": self.container.shared_clock.at_hand(),
+            "now": self.container.shared_clock.extrapolated(),
             "version": self.container.version,
             "sandbox": self.container.sandbox,
         }

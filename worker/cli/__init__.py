@@ -8,15 +8,13 @@ import click
 
 from i18n.messages import msg
 from models.connections.repository import Connection
+from worker import exit_codes
 from worker.container import get_container
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 ACTOR = msg("CLI")
 """The actor in the audit log."""
-
-FOUND, STOPPED = 1, 130
-"""Exit codes; docs/commands.md lists them."""
 
 
 class ConnectionName(click.ParamType[Connection]):
@@ -46,16 +44,16 @@ def print_webhook_url(token: str) -> None:
 
 
 class UnreachableError(click.ClickException):
-    """PostgreSQL, Redis or a remote system cannot be reached; nothing was done."""
+    """PostgreSQL, Redis or a remote system cannot be reached."""
 
-    exit_code = 3
+    exit_code = exit_codes.UNREACHABLE
 
 
 @contextmanager
-def if_stopped(how_to_go_on: str) -> Iterator[None]:
-    """If Ctrl-C ends the block or the decorated command, print how to continue."""
+def on_interrupt(hint: str) -> Iterator[None]:
+    """Print the hint if Ctrl-C ends the block or the decorated command."""
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(f"\nStopped. {how_to_go_on}", err=True)
-        raise click.exceptions.Exit(STOPPED) from None
+        click.echo(f"\nStopped. {hint}", err=True)
+        raise click.exceptions.Exit(exit_codes.STOPPED) from None

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from models.connections.repository import NOT_STARTED, Connection
 from models.database import DatabaseUnavailableError
 from sync.errors import SyncError
+from worker import exit_codes
 from worker.cli import UnreachableError
 from worker.cli.tables import Table
 from worker.container import get_container
@@ -17,49 +18,49 @@ from worker.handlers.onboarding import has_spare_requests
 
 log = structlog.get_logger()
 
-Check = Callable[[Connection], tuple[bool, str]]
+ConnectionCheck = Callable[[Connection], tuple[bool, str]]
 """Returns whether a connection is fine, with a short message. May raise a SyncError."""
 
-CHECKED = Table(columns=dict.fromkeys(("connection", "status", "message")))
+RESULTS = Table(columns=dict.fromkeys(("connection", "status", "message")))
 
 RETRY_SECONDS = 5
 """Time between two checks for spare requests."""
 
 
-def one_or_all(connection: str | None, *, everywhere: bool) -> None:
+def require_one_or_all(connection: str | None, *, all_connections: bool) -> None:
     """Raise UsageError unless either a connection or ``--all`` was given."""
-    if bool(connection) == everywhere:
+    if bool(connection) == all_connections:
         raise click.UsageError("Specify a connection or --all.")
 
 
-def check_each(look: Check, output: str) -> None:
+def check_each(check: ConnectionCheck, output: str) -> None:
     """Check each started connection, once there are spare requests; exit with 1 if one has a problem."""
     connections = [each for each in get_container().connections.all() if each.paused_because != NOT_STARTED]
-    found: list[Mapping[str, str]] = []
+    results: list[Mapping[str, str]] = []
     for connection in connections:
         _wait_for_requests()
-        well, what = _checked(look, connection)
+        is_good, message = _run_check(check, connection)
         if output == "table":
-            click.echo(f"{'ok' if well else 'BAD':4}  {connection.name}: {what}")
-        found.append({"connection": connection.name, "status": "good" if well else "bad", "message": what})
-    bad = sum(each["status"] == "bad" for each in found)
+            click.echo(f"{'ok' if is_good else 'BAD':4}  {connection.name}: {message}")
+        results.append({"connection": connection.name, "status": "good" if is_good else "bad", "message": message})
+    bad = sum(each["status"] == "bad" for each in results)
     if output == "table":
         click.echo(f"Connections: {len(connections)}, with problems: {bad}.")
     else:
-        CHECKED.print(found, output)
+        RESULTS.print(results, output)
     if bad:
-        raise SystemExit(1)
+        raise SystemExit(exit_codes.FINDINGS)
 
 
-def _checked(look: Check, connection: Connection) -> tuple[bool, str]:
+def _run_check(check: ConnectionCheck, connection: Connection) -> tuple[bool, str]:
     try:
-        return look(connection)
+        return check(connection)
     except SyncError as error:
         return False, error.message
     except (DatabaseUnavailableError, RedisError):
         raise  # the other checks would fail too
     except Exception as error:
-        log.exception("look_crashed", connection=connection.id)
+        log.exception("connection_check_crashed", connection=connection.id)
         return False, f"The integration itself failed ({type(error).__name__}); see the log."
 
 

@@ -24,9 +24,10 @@ from models.connections.settings import ConnectionSettings, contradictions, firs
 from models.enums import EntityType
 from models.inbox import links
 from sync.errors import SyncError, UnavailableError
-from worker.cli import ACTOR, FOUND, UnreachableError, connections_option, examples, if_stopped
-from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, written
-from worker.cli.tables import SHEETS, Shown, Table, as_json, output_option, progress_bar
+from worker import exit_codes
+from worker.cli import ACTOR, UnreachableError, connections_option, examples, on_interrupt
+from worker.cli.connection_file import ConnectionFile, Entry, WrongFileError, to_toml
+from worker.cli.tables import SHEETS, Cell, Table, output_option, progress_bar, to_json
 from worker.container import get_container
 from worker.handlers import diagnostics
 
@@ -35,13 +36,16 @@ DIFFERENCES = Table(
     empty="All connections match the file.",
 )
 CREATED = Table(columns={"connection": "connection", "webhook_url": "webhook URL"})
-LOGINS = frozenset({"moment_company", "moment_api_key", "username", "password", "identity_id"})
+LOGIN_SETTINGS = frozenset({"moment_company", "moment_api_key", "username", "password", "identity_id"})
 """The settings that both systems must accept."""
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """The planned state of a connection, of which ``values`` change; ``starts`` is None if it stays as it is."""
+    """The planned state of a connection: ``values`` change, and ``starts`` says whether to start or pause it.
+
+    ``starts`` is None if the connection does neither.
+    """
 
     name: str
     settings: ConnectionSettings
@@ -53,7 +57,7 @@ class Plan:
     @property
     def is_login_new(self) -> bool:
         """Whether both systems must accept the login first."""
-        return not LOGINS.isdisjoint(self.values) or self.before is None
+        return not LOGIN_SETTINGS.isdisjoint(self.values) or self.before is None
 
     def differences(self) -> Iterator[Mapping[str, Any]]:
         row = {
@@ -69,7 +73,7 @@ class Plan:
             if name in SECRET_FIELDS:
                 yield row | {"setting": name, "new": "changed" if self.before else "set"}
             else:
-                yield row | {"setting": name, "old": _shown(old[name]) if old else "", "new": _shown(new[name])}
+                yield row | {"setting": name, "old": _cell(old[name]) if old else "", "new": _cell(new[name])}
         if self.starts is not None:
             yield row | {"change": "start" if self.starts else "pause"}
 
@@ -89,13 +93,13 @@ class Plan:
     help="Whether to test new companies and credentials in both systems before changing anything",
 )
 @output_option
-@if_stopped("Completed changes stay. Run the same command again to continue.")
+@on_interrupt("Completed changes stay. Run the same command again to continue.")
 def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> None:
     """Bring connections in line with a file. Safe to repeat.
 
     The file has a table for each connection, such as [connections."Our company"], with its settings and started =
     true or false. A secret is a reference: "env:NAME" or "file:PATH". A setting that a table omits stays as it is.
-    A connection that the file does not name is reported and left alone. All errors are reported at once, before
+    A connection that the file does not name is listed and not changed. All errors are reported at once, before
     anything changes.
     """
     try:
@@ -106,18 +110,18 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
     known = {each.name: each for each in container.connections.all_even_unreadable()}
     plans = [plan for entry in parsed.entries if (plan := _plan(parsed, entry, known.get(entry.name)))]
     _refuse_shared_companies(parsed, plans, known)
-    _stop_on(parsed.errors, "Nothing was changed.")
+    _raise_errors(parsed.errors, "Nothing was changed.")
     plans = [each for each in plans if any(each.differences())]
-    left_alone = sorted(known.keys() - {each.name for each in parsed.entries})
+    unlisted = sorted(known.keys() - {each.name for each in parsed.entries})
     if output == "table":
-        _print_plan(plans, left_alone)
+        _print_plan(plans, unlisted)
     created: list[Mapping[str, str]] = []
     if plans and not dry_run:
         if check:
-            _try_out(parsed, plans)
+            _test_logins(parsed, plans)
         if not yes:
             click.confirm("Make these changes?", abort=True, err=True)
-        created = [made for each in plans if (made := _make_so(parsed, each))]
+        created = [row for each in plans if (row := _apply_plan(parsed, each))]
     if output == "table":
         if created:
             click.echo("Webhook URLs for Moment's settings (customers, projects, invoices), shown only once:")
@@ -126,21 +130,21 @@ def apply(file: Path, *, dry_run: bool, yes: bool, check: bool, output: str) -> 
         DIFFERENCES.print(_rows(plans), output)
     else:
         differences = DIFFERENCES.records(_rows(plans))
-        click.echo(as_json({"differences": differences, "not_in_file": left_alone, "created": created}))
-    _stop_on(parsed.errors, "The rest was done.")
+        click.echo(to_json({"differences": differences, "not_in_file": unlisted, "created": created}))
+    _raise_errors(parsed.errors, "The rest was done.")
     if dry_run and plans:
-        raise click.exceptions.Exit(FOUND)
+        raise click.exceptions.Exit(exit_codes.FINDINGS)
 
 
 @click.command()
 @connections_option("Only this one; repeatable  [default: all]")
 def export(connections: Sequence[Connection]) -> None:
     """Print connections as a file for `connections apply`, without their secrets."""
-    click.echo(written(connections or get_container().connections.all_even_unreadable()), nl=False)
+    click.echo(to_toml(connections or get_container().connections.all_even_unreadable()), nl=False)
 
 
 def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Plan | None:
-    """Compare an entry with the present connection. None if the entry is wrong, which is noted."""
+    """Compare an entry with the present connection. Returns None after adding the errors of a wrong entry."""
     if before is None:
         if (settings := _settings(parsed, entry, {})) is None:
             return None
@@ -152,13 +156,13 @@ def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Pl
         return None
     new = ((name, getattr(settings, name)) for name in entry.values)
     values = {name: value for name, value in new if value != getattr(before.settings, name)}
-    asked = [name for name in first_days_to_ask(before.settings, values) if name not in entry.values]
-    values |= dict.fromkeys(asked, get_container().clock().astimezone(OSLO).date())
+    first_days = [name for name in first_days_to_ask(before.settings, values) if name not in entry.values]
+    values |= dict.fromkeys(first_days, get_container().clock().astimezone(OSLO).date())
     settings = settings.model_copy(update=values)
     if moving_setting(before.settings, settings, same_client=True) and any(
         links.find_latest(get_container().database, before.id, each) for each in EntityType
     ):
-        parsed.complain(entry.name, "moment_company", str(LinksExistError("moment_company")))
+        parsed.add_error(entry.name, "moment_company", str(LinksExistError("moment_company")))
     return Plan(name=entry.name, before=before, settings=settings, values=values, starts=_starts(entry, before))
 
 
@@ -168,16 +172,16 @@ def _settings(parsed: ConnectionFile, entry: Entry, known: Mapping[str, Any]) ->
     except ValidationError as error:
         for each in error.errors(include_input=False):
             key = str(each["loc"][0])
-            if not parsed.has_complained(entry.name, key):
-                parsed.complain(entry.name, key, each["msg"])
+            if not parsed.has_error(entry.name, key):
+                parsed.add_error(entry.name, key, each["msg"])
         return None
-    for name, what in contradictions(settings).items():
-        parsed.complain(entry.name, name, what)
+    for name, message in contradictions(settings).items():
+        parsed.add_error(entry.name, name, message)
     return settings
 
 
 def _starts(entry: Entry, before: Connection) -> bool | None:
-    """Return whether to start or pause a connection, None if neither; one that paused itself stays paused."""
+    """Return whether to start or pause it, None for neither. A connection that paused itself stays paused."""
     if entry.started and before.paused_by:
         return True
     return False if entry.started is False and not before.paused_because else None
@@ -191,10 +195,11 @@ def _refuse_shared_companies(
     count = Counter(companies.values())
     for each in plans:
         if "moment_company" in each.values and count[companies[each.name]] > 1:
-            parsed.complain(each.name, "moment_company", str(CompanyTakenError()))
+            parsed.add_error(each.name, "moment_company", str(CompanyTakenError()))
 
 
-def _stop_on(errors: Sequence[str], consequence: str) -> None:
+def _raise_errors(errors: Sequence[str], consequence: str) -> None:
+    """Raise ClickException if there are errors."""
     if errors:
         raise click.ClickException("\n".join((*errors, consequence)))
 
@@ -204,22 +209,22 @@ def _rows(plans: Sequence[Plan]) -> Iterator[Mapping[str, Any]]:
         yield from each.differences()
 
 
-def _print_plan(plans: Sequence[Plan], left_alone: Sequence[str]) -> None:
+def _print_plan(plans: Sequence[Plan], unlisted: Sequence[str]) -> None:
     click.echo(DIFFERENCES.text(_rows(plans)))
-    if left_alone:
-        click.echo(f"Not in the file, unchanged: {', '.join(left_alone)}.")
+    if unlisted:
+        click.echo(f"Not in the file, unchanged: {', '.join(unlisted)}.")
 
 
-def _try_out(parsed: ConnectionFile, plans: Sequence[Plan]) -> None:
+def _test_logins(parsed: ConnectionFile, plans: Sequence[Plan]) -> None:
     """Check that both systems accept the new logins, and add the client that each reaches."""
-    tried, unreachable = [each for each in plans if each.is_login_new], False
-    with progress_bar(len(tried), "Testing") as advance:
-        for each in tried:
+    new_logins, unreachable = [each for each in plans if each.is_login_new], False
+    with progress_bar(len(new_logins), "Testing") as advance:
+        for each in new_logins:
             try:
-                identity = diagnostics.check(get_container(), each.settings)
+                identity = diagnostics.check_login(get_container(), each.settings)
             except SyncError as error:
                 unreachable = unreachable or isinstance(error, UnavailableError)
-                parsed.complain(each.name, "", " ".join(filter(None, (error.message, error.remedy))))
+                parsed.add_error(each.name, "", " ".join(filter(None, (error.message, error.remedy))))
             else:
                 each.client_number = identity.client_number or None
                 if each.settings.identity_id != identity.id:
@@ -227,10 +232,10 @@ def _try_out(parsed: ConnectionFile, plans: Sequence[Plan]) -> None:
             advance(1)
     if unreachable:
         raise UnreachableError("\n".join((*parsed.errors, "Nothing was changed.")))
-    _stop_on(parsed.errors, "Nothing was changed.")
+    _raise_errors(parsed.errors, "Nothing was changed.")
 
 
-def _make_so(parsed: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
+def _apply_plan(parsed: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
     """Apply the plan of a connection; return the webhook URL of a new one."""
     container, now = get_container(), get_container().clock()
     try:
@@ -254,13 +259,13 @@ def _make_so(parsed: ConnectionFile, plan: Plan) -> Mapping[str, str] | None:
         elif plan.starts is False:
             container.connections.pause(plan.before.id, "", actor=ACTOR, now=now)
     except (NameTakenError, SettingRefusedError) as error:
-        parsed.complain(plan.name, getattr(error, "setting", ""), str(error))
+        parsed.add_error(plan.name, getattr(error, "setting", ""), str(error))
     except ConcurrentUpdateError:
-        parsed.complain(plan.name, "", "someone else has just changed its settings")
+        parsed.add_error(plan.name, "", "someone else has just changed its settings")
     return None
 
 
-def _shown(value: object) -> object:
+def _cell(value: object) -> object:
     if isinstance(value, bool):
-        return Shown(value, "yes" if value else "no")
-    return Shown(value, "nothing") if value in (None, "", [], {}) else value
+        return Cell(value, "yes" if value else "no")
+    return Cell(value, "nothing") if value in (None, "", [], {}) else value

@@ -19,15 +19,15 @@ from sync.money import format_kroner
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
 from sync.onboarding.preview import PlannedRecord
 from worker import dispatch
-from worker.cli import ACTOR, connection_argument, examples, if_stopped
-from worker.cli.tables import Shown, Table, output_option, progress_bar
+from worker.cli import ACTOR, connection_argument, examples, on_interrupt
+from worker.cli.tables import Cell, Table, output_option, progress_bar
 from worker.container import get_container
-from worker.handlers.onboarding import BATCH_SIZE, backfill_of, has_room, is_available
+from worker.handlers.onboarding import BATCH_SIZE, create_backfill, has_room, is_available
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-PLANNED = {"entity_type": None, "record_id": None, "title": "record", "action": None, "why": "what becomes of it"}
+PLANNED = {"entity_type": None, "record_id": None, "title": "record", "action": None, "why": "result"}
 VOUCHERS = Table(
     columns={
         "day": "date",
@@ -46,10 +46,10 @@ PREVIEW = Table(columns={**PLANNED, **VOUCHERS.columns}, amounts=VOUCHERS.amount
 PROGRESS = Table(
     columns={
         "entity_type": "",
-        "records": "of the period",
+        "records": "in the period",
         "synced": "in 24SevenOffice",
         "needs_attention": "need attention",
-        "pending": "on their way",
+        "pending": "pending",
     }
 )
 
@@ -78,7 +78,7 @@ day = click.DateTime(["%Y-%m-%d"])
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be posted, and why the rest would not")
 @output_option
-@if_stopped("Workers finish the records already queued. Run the same command again to continue.")
+@on_interrupt("Workers finish the records already queued. Run the same command again to continue.")
 def backfill(
     connection: Connection,
     *,
@@ -98,18 +98,18 @@ def backfill(
     name, synced = connection.name, connection.settings.entity_types
     entity_types = [each for each in ENTITY_TYPES if each in (type_names or synced)]
     if not entity_types:
-        raise click.ClickException(f"{name} brings none of these: see --entity-type of connections set.")
+        raise click.ClickException(f"{name} syncs none of these: see --entity-type of connections set.")
     container = get_container()
-    period = backfill_of(container, connection, first=first.date(), last=last.date())
+    period = create_backfill(container, connection, first=first.date(), last=last.date())
     if dry_run:
         _preview_backfill(period, entity_types, output)
     elif left_out := [f"{each}s" for each in entity_types if each not in synced]:
-        raise click.ClickException(f"{name} does not bring {', '.join(left_out)}: see connections set.")
+        raise click.ClickException(f"{name} does not sync {', '.join(left_out)}: see connections set.")
     else:
         days = {"first": first.date().isoformat(), "last": last.date().isoformat()}
-        asked = {**days, "entity_types": ",".join(sorted(entity_types))}
+        input_ = {**days, "entity_types": ",".join(sorted(entity_types))}
         with container.database.transaction() as session:
-            audit_start(session, connection.id, OperationType.BACKFILL, asked, actor=ACTOR, now=container.clock())
+            audit_start(session, connection.id, OperationType.BACKFILL, input_, actor=ACTOR, now=container.clock())
         _run_backfill(connection, period, entity_types, output)
 
 
@@ -118,7 +118,7 @@ def _run_backfill(
 ) -> None:
     rows: list[Mapping[str, Any]] = []
     for entity_type in entity_types:
-        records = retrying(partial(period.records, entity_type), sleep=time.sleep)
+        records = retry_while_unavailable(partial(period.records, entity_type), sleep=time.sleep)
         with progress_bar(len(records), f"{entity_type}s".ljust(9)) as advance:
             _enqueue(period, Lane(connection.id, entity_type), records, report=advance)
         rows.append(asdict(period.progress(entity_type, records)))
@@ -126,7 +126,7 @@ def _run_backfill(
 
 
 def _preview_backfill(period: Backfill, entity_types: Sequence[EntityType], output: str) -> None:
-    planned, brought = period.preview_all(entity_types)
+    planned, already_synced = period.preview_all(entity_types)
     if output != "table":
         PREVIEW.print((row for each in planned for row in _preview_rows(each)), output)
         return
@@ -136,7 +136,7 @@ def _preview_backfill(period: Backfill, entity_types: Sequence[EntityType], outp
     if rest := [each for each in planned if not each.voucher]:
         click.echo(REMAINING.text(row for each in rest for row in _preview_rows(each)) + "\n")
     total = format_kroner(sum(voucher.entries[0].amount for _, voucher in posted))
-    click.echo(f"Already synced or in progress: {brought}.")
+    click.echo(f"Already synced or in progress: {already_synced}.")
     click.echo(f"Vouchers that would be posted: {len(posted)}, {total} kroner in total. Nothing was written.")
 
 
@@ -152,10 +152,10 @@ def _preview_rows(planned: PlannedRecord) -> Iterator[Mapping[str, Any]]:
     if not (voucher := planned.voucher):
         yield dict.fromkeys(VOUCHERS.columns) | record
         return
-    for place, entry in enumerate(voucher.entries):
+    for index, entry in enumerate(voucher.entries):
         head = {"day": voucher.day, "voucher": planned.remote_id, "customer": planned.customer}
         yield record | {
-            **{key: Shown(value, "" if place else str(value)) for key, value in head.items()},
+            **{key: Cell(value, "" if index else str(value)) for key, value in head.items()},
             "account": entry.account,
             "project_number": entry.project_number or None,
             "vat_code": entry.tax_code,
@@ -168,22 +168,22 @@ def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report:
     """Enqueue records as fast as workers sync them. Raises MisconfiguredError if the connection is paused."""
     container = get_container()
     for start in range(0, len(records), BATCH_SIZE):
-        some = records[start : start + BATCH_SIZE]
+        batch = records[start : start + BATCH_SIZE]
         while not has_room(container, lane):
             time.sleep(POLL_SECONDS)
-        retrying(partial(period.enqueue, lane.entity_type, some), sleep=time.sleep)
+        retry_while_unavailable(partial(period.enqueue, lane.entity_type, batch), sleep=time.sleep)
         dispatch.dispatch_lanes([lane])
-        report(len(some))
+        report(len(batch))
     while due.count(container.database, lane, now=container.clock()):
         is_available(container, lane)
         time.sleep(POLL_SECONDS)
 
 
-def retrying(ask: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
+def retry_while_unavailable(call: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
     """Repeat a call while the system is unavailable or the requests are used up."""
     while True:
         try:
-            return ask()
+            return call()
         except UnavailableError as error:
             seconds = error.retry_after.total_seconds() if error.retry_after else RETRY_SECONDS
             log.warning("backfill_paused", because=error.message, seconds=seconds)

@@ -16,7 +16,7 @@ from sync.rules.normalization import clean
 
 TABLE = "connections"
 STARTED = "started"
-HOW_SECRETS = "name it as env:NAME or file:PATH, never in the file itself"
+SECRET_HINT = "refer to it as env:NAME or file:PATH; the file must not contain it"  # noqa: S105 - a message
 FIELDS = ConnectionSettings.model_fields
 
 
@@ -34,12 +34,15 @@ class Entry:
 
 
 class ConnectionFile:
-    """A file, with secrets from ``environ`` or other files, and its ``errors``. Raises WrongFileError, OSError."""
+    """A parsed file, with secrets from ``environ`` or other files. ``errors`` has what is wrong in it.
+
+    Raises WrongFileError and OSError.
+    """
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self._path, self._environ = path, environ
         self.errors: list[str] = []
-        self._wrong: set[tuple[str, str]] = set()
+        self._wrong_keys: set[tuple[str, str]] = set()
         try:
             text = path.read_bytes().decode()
             content = tomllib.loads(text)
@@ -53,25 +56,25 @@ class ConnectionFile:
             tables = {}
         self.entries = [self._entry(name, table) for name, table in tables.items()]
 
-    def complain(self, name: str, key: str, what: str) -> None:
-        """Note an error, with its line and key."""
+    def add_error(self, name: str, key: str, message: str) -> None:
+        """Add an error with its line; ``key`` is empty if it is about the whole connection."""
         line = self._lines.get((name, key)) or self._lines.get((name, ""))
         place = f"{self._path}:{line}" if line else str(self._path)
-        self._wrong.add((name, key))
-        self.errors.append(f"{place}: {'.'.join(filter(None, (TABLE, _toml(name), key)))}: {what}")
+        self._wrong_keys.add((name, key))
+        self.errors.append(f"{place}: {'.'.join(filter(None, (TABLE, _toml(name), key)))}: {message}")
 
-    def has_complained(self, name: str, key: str) -> bool:
-        return (name, key) in self._wrong
+    def has_error(self, name: str, key: str) -> bool:
+        return (name, key) in self._wrong_keys
 
     def _entry(self, name: str, table: object) -> Entry:
         if not isinstance(table, dict):
-            self.complain(name, "", "a table of settings is expected")
+            self.add_error(name, "", "a table of settings is expected")
             table = {}
         if clean(name, max_length=MAX_NAME_LENGTH) != name or not name:
-            self.complain(name, "", f"a name has 1 to {MAX_NAME_LENGTH} characters and no spaces at its ends")
+            self.add_error(name, "", f"a name has 1 to {MAX_NAME_LENGTH} characters and no spaces at its ends")
         started = table.get(STARTED)
         if started not in (None, True, False):
-            self.complain(name, STARTED, "true or false is expected")
+            self.add_error(name, STARTED, "true or false is expected")
             started = None
         values: dict[str, Any] = {}
         for key, value in table.items():
@@ -80,28 +83,28 @@ class ConnectionFile:
             elif key in FIELDS:
                 values |= _value(key, value)
             elif key != STARTED:
-                self.complain(name, key, "there is no such setting")
+                self.add_error(name, key, "there is no such setting")
         return Entry(name=name, values=values, started=started)
 
     def _secret(self, name: str, key: str, value: object) -> Mapping[str, str]:
-        how, _, where = value.partition(":") if isinstance(value, str) else ("", "", "")
+        source, _, location = value.partition(":") if isinstance(value, str) else ("", "", "")
         secret = None
-        if how == "env":
-            secret = self._environ.get(where)
-        elif how == "file":
+        if source == "env":
+            secret = self._environ.get(location)
+        elif source == "file":
             with suppress(OSError, UnicodeDecodeError):
-                secret = (self._path.parent / where).read_text().strip()
+                secret = (self._path.parent / location).read_text().strip()
         else:
-            self.complain(name, key, HOW_SECRETS)
+            self.add_error(name, key, SECRET_HINT)
             return {}
         if not secret:
-            self.complain(name, key, f"there is nothing at {value}")
+            self.add_error(name, key, f"{value} is missing or empty")
             return {}
         return {key: secret}
 
 
-def written(connections: Iterable[Connection]) -> str:
-    """Return the text of such a file for connections, without their secrets."""
+def to_toml(connections: Iterable[Connection]) -> str:
+    """Return a file that describes connections, without their secrets."""
     return "\n".join("\n".join(_table(each)) for each in connections)
 
 
@@ -111,7 +114,7 @@ def _table(connection: Connection) -> Iterator[str]:
     for key, value in connection.settings.model_dump(exclude=set(SECRET_FIELDS)).items():
         yield f"{key} = {_toml(value)}"
     for key in sorted(SECRET_FIELDS):
-        yield f'# {key} = "env:NAME" or "file:PATH"; left out, it stays as it is'
+        yield f'# {key} = "env:NAME" or "file:PATH"; if omitted, it stays as it is'
     yield ""
 
 
@@ -131,7 +134,7 @@ def _toml(value: Any) -> str:  # noqa: ANN401 (any setting's value)
 
 
 def _value(key: str, value: object) -> Mapping[str, Any]:
-    """Return a setting as the file gives it; an empty identity keeps the one that was found."""
+    """Return a setting; an empty value is the default, but an empty identity keeps the one that was found."""
     field = FIELDS[key]
     if value == "" and not field.is_required():
         return {} if key == "identity_id" else {key: field.get_default(call_default_factory=True)}

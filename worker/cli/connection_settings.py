@@ -22,51 +22,51 @@ from worker import dispatch
 from worker.cli import ACTOR, Command, connection_argument, examples, print_webhook_url
 from worker.cli.tables import aligned
 from worker.container import get_container
-from worker.handlers.diagnostics import check
+from worker.handlers.diagnostics import check_login
 
 PREFIX = "CONNECTION_"
 """A secret that is prompted for may also come from the environment, such as CONNECTION_PASSWORD."""
 
-checking = click.option(
+check_option = click.option(
     "--check/--no-check", default=True, show_default=True, help="Whether to test both systems first"
 )
 
 
-def setting_options(*, asking: bool) -> Callable[[Command], Command]:
-    """Give a command an option for each setting; ``asking`` prompts for secrets whose option is omitted."""
+def setting_options(*, prompts: bool) -> Callable[[Command], Command]:
+    """Add an option for each setting; ``prompts`` says whether to ask for secrets whose option is omitted."""
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(ConnectionSettings.model_fields.items()):
-            command = _option(name, field, asking=asking)(command)
+            command = _option(name, field, prompts=prompts)(command)
         return command
 
     return decorate
 
 
-def given(options: Mapping[str, Any]) -> dict[str, Any]:
+def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the given settings; an empty value resets a setting to its default."""
     fields = ConnectionSettings.model_fields
     return {name: _value(fields[name], value) for name, value in options.items() if value not in (None, ())}
 
 
-def _option(name: str, field: FieldInfo, *, asking: bool) -> Callable[[Command], Command]:
+def _option(name: str, field: FieldInfo, *, prompts: bool) -> Callable[[Command], Command]:
     more: dict[str, Any] = {"multiple": _is_repeated(field)}
     if name in SECRET_FIELDS:
         in_environment = {"prompt": field.description, "envvar": PREFIX + name.upper(), "show_envvar": True}
-        more = {"hide_input": True, **(in_environment if asking else {"prompt": True, "prompt_required": False})}
+        more = {"hide_input": True, **(in_environment if prompts else {"prompt": True, "prompt_required": False})}
     elif choices := _choices(field):
         more = {"type": click.Choice(choices)}
     else:
         more["metavar"] = _metavar(field)
-    return click.option(_flag(name), name, help=_help(field, asking=asking), **more)
+    return click.option(_flag(name), name, help=_help(field, prompts=prompts), **more)
 
 
-def _help(field: FieldInfo, *, asking: bool) -> str:
+def _help(field: FieldInfo, *, prompts: bool) -> str:
     notes = ["repeatable"] if _is_repeated(field) else []
     if field.is_required():
-        notes += ["required"] if asking else []
-    elif usual := field.get_default(call_default_factory=True):
-        notes.append(f"default: {_default(usual)}")
+        notes += ["required"] if prompts else []
+    elif default_value := field.get_default(call_default_factory=True):
+        notes.append(f"default: {_default(default_value)}")
     return f"{field.description}  [{'; '.join(notes)}]" if notes else str(field.description)
 
 
@@ -77,7 +77,7 @@ def _default(value: object) -> str:
 
 
 def _metavar(field: FieldInfo) -> str | None:
-    """Return the placeholder for the value in the help, None for click's own. It may leave out the empty value."""
+    """Return the placeholder for the value in the help, None for click's own. It need not show the empty value."""
     type_ = field.annotation
     if get_origin(type_) is dict:
         return "NUMBER=VALUE"
@@ -116,15 +116,15 @@ def _value(field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 (the settings v
     )
 )
 @click.option("--name", required=True, help="The connection's name, here and in emails")
-@setting_options(asking=True)
-@checking
+@setting_options(prompts=True)
+@check_option
 def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
     """Add a connection and print its webhook URL."""
     if not (name := clean(name, max_length=MAX_NAME_LENGTH)):
         raise click.UsageError("A connection needs a name.")
-    settings, client_number = _valid(given(options)), None
+    settings, client_number = _validate(given_settings(options)), None
     if check:
-        settings, client_number = _tested(settings)
+        settings, client_number = _test_login(settings)
     container = get_container()
     connection, token = container.connections.add(
         name, settings, actor=ACTOR, now=container.clock(), client_number=client_number
@@ -135,20 +135,20 @@ def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the
 
 @click.command("set")
 @connection_argument
-@setting_options(asking=False)
-@checking
+@setting_options(prompts=False)
+@check_option
 def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
     """Change settings; an empty value restores the default. Resumes a connection that paused itself."""
-    values = given(options)
+    values = given_settings(options)
     if not values:
         raise click.UsageError("Specify a setting to change.")
-    settings = _valid({**dict(connection.settings), **values})
+    settings = _validate({**dict(connection.settings), **values})
     today = get_container().clock().astimezone(OSLO).date()
     values |= {name: today for name in first_days_to_ask(connection.settings, values) if name not in values}
     client_number = None
     if check:
-        tried, client_number = _tested(settings)
-        values |= {"identity_id": tried.identity_id} if tried != settings else {}
+        tested, client_number = _test_login(settings)
+        values |= {"identity_id": tested.identity_id} if tested != settings else {}
     try:
         updated = get_container().update_settings(connection.id, values, actor=ACTOR, client_number=client_number)
     except ConcurrentUpdateError:
@@ -156,14 +156,16 @@ def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noq
     for name in FIRST_DAYS.values():
         if values.get(name):
             click.echo(f"Anything dated before {getattr(updated.settings, name)} is skipped ({name}).")
-    click.echo(f"{updated.name} {'is still paused' if updated.paused_because else 'works'} with its new settings.")
+    click.echo(f"Settings of {updated.name} saved.")
+    if updated.paused_because:
+        click.echo("The connection is still paused.")
 
 
 @click.command("check")
 @connection_argument
 def check_(connection: Connection) -> None:
     """Test a connection's settings in both systems."""
-    _tested(connection.settings)
+    _test_login(connection.settings)
 
 
 @click.command()
@@ -186,7 +188,7 @@ def unlink(connection: Connection, *, yes: bool) -> None:
     click.echo(f"Links set aside: {count}. Change the settings (connections set), then resume the connection.")
 
 
-def _valid(values: dict[str, Any]) -> ConnectionSettings:
+def _validate(values: dict[str, Any]) -> ConnectionSettings:
     try:
         return ConnectionSettings.model_validate(values)
     except ValidationError as error:  # pydantic's own text would show the input
@@ -194,10 +196,13 @@ def _valid(values: dict[str, Any]) -> ConnectionSettings:
         raise click.UsageError("\n".join(wrong)) from None
 
 
-def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | None]:
-    """Test settings; return them with the identity, and the client's number. If it is wrong, print all clients."""
+def _test_login(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | None]:
+    """Return the settings with the identity that the login reaches, and the client's number.
+
+    Prints the available clients if the settings name none or a wrong one. Raises SyncError.
+    """
     try:
-        identity = check(get_container(), settings)
+        identity = check_login(get_container(), settings)
     except MisconfiguredError as error:
         if error.error_code == IDENTITY:
             usable = [each for each in get_container().erp(settings).identities() if each.usable]

@@ -19,17 +19,17 @@ COUNTS = Table(columns={"column": "column", "texts": "texts"})
 
 @click.command()
 @connection_argument
-@click.option("--confirm", prompt="To erase all its data, type its name again", help="Its name again")
+@click.option("--confirm", prompt="To erase all its data, type its name again", help="The name, to confirm")
 def erase(connection: Connection, confirm: str) -> None:
     """Erase a connection and all its data here. Nothing is erased in Moment or 24SevenOffice."""
     container = get_container()
     if confirm != connection.name:
-        raise click.ClickException("That is not its name. Nothing was erased.")
+        raise click.ClickException("The name doesn't match. Nothing was erased.")
     dispatch.forget(connection.id)
-    blind = container.erase_connection(connection, actor=ACTOR)
+    emails = container.erase_connection(connection, actor=ACTOR)
     click.echo(f"Connection {connection.id} and all its data are erased.")
-    if blind:
-        click.echo(f"These users no longer see any connection: {', '.join(blind)}. To erase one: people erase.")
+    if emails:
+        click.echo(f"These users no longer have any connection: {', '.join(emails)}. To erase one: people erase.")
 
 
 @click.group()

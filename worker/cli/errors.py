@@ -67,7 +67,7 @@ _REDIS_MESSAGES = (
 )
 
 
-def explained(error: Exception) -> click.ClickException | None:
+def explain(error: Exception) -> click.ClickException | None:
     """Return the message of an expected error; None for a bug."""
     match error:
         case SyncError():

@@ -14,9 +14,9 @@ from models.connections.vault import Vault
 from models.database import downgrade, migrate
 from models.enums import Scope
 from models.users import second_factor
-from worker import heartbeat
+from worker import exit_codes, heartbeat
 from worker.alive import NO_SWEEP, SILENT
-from worker.cli import FOUND, connections_option
+from worker.cli import connections_option
 from worker.container import get_container
 
 
@@ -26,13 +26,13 @@ def migrate_(back_to: str | None) -> None:
     """Migrate the database to the latest version. Safe to repeat."""
     settings = read_settings(MigrationSettings)
     database_url, vault = settings.database_url, Vault(settings.secret_keys)
-    waits = partial(click.echo, "Another session holds a lock, perhaps a backup: waiting for it.", err=True)
+    report_wait = partial(click.echo, "Waiting for another session's lock, perhaps a backup's.", err=True)
     if back_to:
         click.confirm("Data that only newer versions store will be lost. Is there a backup?", abort=True)
-        downgrade(database_url, vault, to=back_to, on_wait=waits)
+        downgrade(database_url, vault, to=back_to, on_wait=report_wait)
         click.echo(f"The database is back at version {back_to}: start the older release.")
     else:
-        migrate(database_url, vault, on_wait=waits)
+        migrate(database_url, vault, on_wait=report_wait)
         click.echo("The database is up to date.")
 
 
@@ -43,7 +43,7 @@ def alive(*, here: bool) -> None:
     container = get_container()
     if heartbeat.is_unresponsive(container.redis) if here else not container.is_alive():
         click.echo(SILENT if here else NO_SWEEP, err=True)
-        raise click.exceptions.Exit(FOUND)
+        raise click.exceptions.Exit(exit_codes.FINDINGS)
 
 
 @click.group()
@@ -79,7 +79,7 @@ def rotate() -> None:
     for problem in problems:
         click.echo(f"None of the SECRET_KEYS can decrypt {problem}", err=True)
     if problems:
-        raise click.exceptions.Exit(FOUND)
+        raise click.exceptions.Exit(exit_codes.FINDINGS)
 
 
 @click.group()

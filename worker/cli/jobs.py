@@ -23,7 +23,7 @@ from sync.rules.match_comparison import Comparison, compare
 from sync.rules.record_numbers import is_int32
 from worker import dispatch
 from worker.cli import ACTOR, Command, ConnectionName, examples
-from worker.cli.tables import SHEETS, Instant, Table, as_json, oslo, output_option
+from worker.cli.tables import SHEETS, Instant, Table, format_instant, output_option, to_json
 from worker.container import get_container
 
 JOBS = Table(
@@ -67,7 +67,7 @@ CANDIDATES = Table(
         "customer_number": "customer",
         "email": "email",
         "address": "address",
-        "note": "but",
+        "note": "caveat",
         "differs": "differs in",
     }
 )
@@ -124,9 +124,9 @@ def list_(
 @output_option
 def show(job_id: int, *, calls: bool, output: str) -> None:
     """Show one job with all its attempts. CSV contains the attempts only."""
-    view, database = _view(job_id), get_container().database
+    view, database = _get_job(job_id), get_container().database
     attempts = job_details.attempts(database, job_id)
-    own, candidates = _asked_about(job_id)
+    own, candidates = _open_question(job_id)
     attempt_rows = [_row_values(each, ATTEMPTS) for each in attempts]
     note_rows = list(map(asdict, notes.of_job(database, job_id)))
     if output == "json":
@@ -135,7 +135,7 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
             row["calls"] = list(attempt.calls)
         (job,) = JOBS.records([_row(view)])
         click.echo(
-            as_json(
+            to_json(
                 {
                     **job,
                     "moment_record": next(iter(CANDIDATES.records(own)), None),
@@ -150,13 +150,13 @@ def show(job_id: int, *, calls: bool, output: str) -> None:
     else:
         _print_job(view, [*own, *candidates], attempt_rows, note_rows)
         for attempt in attempts if calls else ():
-            click.echo(f"\n{oslo(attempt.at)}")
+            click.echo(f"\n{format_instant(attempt.at)}")
             for call in attempt.calls:
                 click.echo(f"  {call['operation']}\n    {call['request']}\n    {call['response']}")
 
 
-def _asked_about(job_id: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the Moment record of an open question, if known, and its candidates in 24SevenOffice."""
+def _open_question(job_id: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the Moment record of a job's open question, if known, and its candidates in 24SevenOffice."""
     question = match_questions.open_question(get_container().database, job_id)
     if question is None:
         return [], []
@@ -186,7 +186,7 @@ def _print_job(
     ATTEMPTS.print(attempt_rows, "table")
 
 
-def selection(command: Command) -> Command:
+def job_selection(command: Command) -> Command:
     """Give a command the options that select jobs: by number, or all of a connection or error code."""
     command = click.option("--error-code", default="", help="All jobs that need attention with this error code")(
         command
@@ -197,17 +197,17 @@ def selection(command: Command) -> Command:
 
 
 @jobs.command()
-@selection
+@job_selection
 def retry(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> None:
     """Retry jobs now: by number, or all of a connection, an error code or both."""
-    container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
-    acted = job_actions.retry(container.database, chosen, actor=ACTOR, now=container.clock())
-    dispatch.dispatch_lanes(acted.lanes)
-    click.echo(f"Retrying: {acted.count}.")
+    container, job_filter = get_container(), _job_filter(job_ids, connection, error_code)
+    result = job_actions.retry(container.database, job_filter, actor=ACTOR, now=container.clock())
+    dispatch.dispatch_lanes(result.lanes)
+    click.echo(f"Retrying: {result.count}.")
 
 
 @jobs.command()
-@selection
+@job_selection
 @click.option(
     "--because",
     default=str(RESOLVED_MANUALLY),
@@ -217,16 +217,16 @@ def retry(job_ids: Sequence[int], connection: Connection | None, error_code: str
 def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: str, because: str) -> None:
     """Dismiss jobs permanently, selected as for retry: they are not synced, even if they change."""
     reason = next((known for known in (RESOLVED_MANUALLY, SKIPPED_PERMANENTLY) if known == because), because)
-    container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
-    acted = job_actions.dismiss(
+    container, job_filter = get_container(), _job_filter(job_ids, connection, error_code)
+    result = job_actions.dismiss(
         container.database,
-        chosen,
+        job_filter,
         because=reason,
         resolved=reason != SKIPPED_PERMANENTLY,
         actor=ACTOR,
         now=container.clock(),
     )
-    click.echo(f"Dismissed: {acted.count}.")
+    click.echo(f"Dismissed: {result.count}.")
 
 
 @jobs.command()
@@ -241,17 +241,17 @@ def choose(job_id: int, number: str, *, new: bool, undo: bool) -> None:
     """
     if [bool(number), new, undo].count(True) != 1:
         raise click.UsageError("Specify a number, --new or --undo.")
-    job, container = _view(job_id), get_container()
+    job, container = _get_job(job_id), get_container()
     if undo:
         if not match_questions.undo(container.database, job_id, actor=ACTOR, now=container.clock()).count:
             raise click.ClickException(f"Job {job_id} has no choice to undo, or is in progress.")
         click.echo(f"{job.title}: {match_questions.UNDONE}")
         return
     choice = questions.CREATE_NEW if new else number
-    acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
-    if not acted.count:
+    result = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
+    if not result.count:
         raise click.ClickException(f"Job {job_id} does not offer that: see `jobs show {job_id}`.")
-    dispatch.dispatch_lanes(acted.lanes)
+    dispatch.dispatch_lanes(result.lanes)
     click.echo(f"{job.title}: {match_questions.answer_text(job.record.entity_type, choice)}.")
 
 
@@ -263,18 +263,18 @@ def relink(job_id: int, number: str) -> None:
 
     For a record that was merged, deleted or wrongly linked. Posted vouchers stay as they are.
     """
-    job, container = _view(job_id), get_container()
+    job, container = _get_job(job_id), get_container()
     if number and not is_int32(number):
         raise click.UsageError(f"{number} isn't a customer number.")
     try:
-        acted = relink_record(container.database, job_id, number, actor=ACTOR, now=container.clock())
+        result = relink_record(container.database, job_id, number, actor=ACTOR, now=container.clock())
     except LinkTakenError as error:
         raise click.ClickException(f"Customer {number} is linked to {error}: relink that one first.") from error
-    if not acted.count:
+    if not result.count:
         raise click.ClickException(
             "Only a customer, or a project without NUMBER, can be relinked, and not while it is in progress."
         )
-    dispatch.dispatch_lanes(acted.lanes)
+    dispatch.dispatch_lanes(result.lanes)
     click.echo(f"{job.title}: relinked to {number}." if number else f"{job.title}: being matched again.")
 
 
@@ -283,16 +283,16 @@ def relink(job_id: int, number: str) -> None:
 @click.argument("text")
 def note(job_id: int, text: str) -> None:
     """Add a note to a record. Its page and `jobs show` display it."""
-    job, container = _view(job_id), get_container()
+    job, container = _get_job(job_id), get_container()
     notes.add(container.database, job_id, text, actor=ACTOR, now=container.clock())
     click.echo(f"{job.title}: note added.")
 
 
-def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> JobFilter:
+def _job_filter(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> JobFilter:
     if bool(job_ids) == bool(connection or error_code):
         raise click.UsageError("Specify either job numbers, or a connection or an error code.")
     if job_ids:
-        return JobFilter(ids=frozenset(_view(job_id).id for job_id in job_ids))
+        return JobFilter(ids=frozenset(_get_job(job_id).id for job_id in job_ids))
     return JobFilter(
         connection_id=connection.id if connection else None,
         error_code=error_code,
@@ -300,7 +300,7 @@ def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code
     )
 
 
-def _view(job_id: int) -> JobView:
+def _get_job(job_id: int) -> JobView:
     view = job_details.find(get_container().database, job_id)
     if view is None:
         raise click.ClickException(f"There is no job {job_id}.")
@@ -312,6 +312,6 @@ def _row(view: JobView) -> Mapping[str, Any]:
     return _row_values(view, JOBS, **record)
 
 
-def _row_values(view: JobView | AttemptView, table: Table, **given: object) -> dict[str, Any]:
-    given["warning_codes"] = list(map(code_of, view.warnings))
-    return given | {name: getattr(view, name) for name in table.columns if name not in given}
+def _row_values(view: JobView | AttemptView, table: Table, **known_values: object) -> dict[str, Any]:
+    known_values["warning_codes"] = list(map(code_of, view.warnings))
+    return known_values | {name: getattr(view, name) for name in table.columns if name not in known_values}

@@ -14,8 +14,8 @@ from sync.onboarding import initial_matching
 from sync.onboarding.preview import PlannedAction, PlannedRecord, preview_expenses, refuse_writes
 from sync.polling import polls
 from worker import dispatch
-from worker.cli import ACTOR, connection_argument, examples, if_stopped
-from worker.cli.tables import Shown, Table, output_option
+from worker.cli import ACTOR, connection_argument, examples, on_interrupt
+from worker.cli.tables import Cell, Table, output_option
 from worker.container import get_container
 
 MATCHES = Table(
@@ -24,16 +24,16 @@ MATCHES = Table(
         "record_id": None,
         "title": "in Moment",
         "number": "in 24SevenOffice",
-        "action": "what",
+        "action": "result",
         "why": "why",
     }
 )
 MATCH_LABELS: Mapping[PlannedAction, str] = {
-    PlannedAction.LINKED: "linked already",
-    PlannedAction.LINK: "is the same",
-    PlannedAction.ASK: "to be asked",
+    PlannedAction.LINKED: "already linked",
+    PlannedAction.LINK: "match",
+    PlannedAction.ASK: "uncertain",
     PlannedAction.SYNC: "new",
-    PlannedAction.REJECT: "cannot be brought",
+    PlannedAction.REJECT: "can't be synced",
 }
 EXPENSES = Table(
     columns={
@@ -51,10 +51,10 @@ EXPENSES = Table(
 
 @click.command("match", epilog=examples("moment24 connections match 'Our company' --dry-run"))
 @connection_argument
-@click.option("--dry-run", is_flag=True, help="Only show what would be linked, created and asked")
+@click.option("--dry-run", is_flag=True, help="Only show what would be linked or created, and what is uncertain")
 @click.option("--create", is_flag=True, help="Also sync new records now, not on their next change")
 @output_option
-@if_stopped("Saved links stay. Run the same command again to continue.")
+@on_interrupt("Saved links stay. Run the same command again to continue.")
 def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) -> None:
     """Match Moment's customers and projects with 24SevenOffice, and link certain matches.
 
@@ -64,13 +64,13 @@ def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) 
     context = container.open_context(connection, renew_lease=refuse_writes)
     planned = initial_matching.plan(context)
     if not dry_run:
-        asked = {"dry_run": "", "create": "yes" if create else ""}
+        input_ = {"dry_run": "", "create": "yes" if create else ""}
         with container.database.transaction() as session:
             audit_start(
                 session,
                 connection.id,
                 OperationType.INITIAL_MATCHING,
-                asked,
+                input_,
                 actor=ACTOR,
                 now=container.clock(),
             )
@@ -82,7 +82,7 @@ def match_(connection: Connection, *, dry_run: bool, create: bool, output: str) 
     counts = Counter(each.action for each in planned)
     click.echo(", ".join(f"{label}: {counts[action]}" for action, label in MATCH_LABELS.items()))
     if counts[PlannedAction.SYNC] and not create:
-        click.echo("New records sync on their next change in Moment or when needed; with --create, now.")
+        click.echo("New records are synced when they next change in Moment or are needed; with --create, now.")
 
 
 def _match_row(each: PlannedRecord) -> Mapping[str, Any]:
@@ -91,7 +91,7 @@ def _match_row(each: PlannedRecord) -> Mapping[str, Any]:
         "record_id": each.record.id,
         "title": each.title,
         "number": each.remote_id,
-        "action": Shown(each.action, MATCH_LABELS[each.action]),
+        "action": Cell(each.action, MATCH_LABELS[each.action]),
         "why": each.why,
     }
 
@@ -113,13 +113,13 @@ def import_(connection: Connection, *, days: int, dry_run: bool, output: str) ->
     if not connection.settings.expense_accounts:
         raise click.ClickException(f"{connection.name} lists no accounts for expenses: see connections set.")
     if output != "table" and not dry_run:
-        raise click.UsageError("--output is for --dry-run.")
+        raise click.UsageError("--output requires --dry-run.")
     if dry_run:
         _preview_expenses(connection, days, output)
     elif EntityType.EXPENSE in connection.settings.entity_types:
         _import_expenses(connection, days)
     else:
-        raise click.ClickException(f"{connection.name} brings no expenses: see --entity-type of connections set.")
+        raise click.ClickException(f"{connection.name} syncs no expenses: see --entity-type of connections set.")
 
 
 def _import_expenses(connection: Connection, days: int) -> None:
@@ -127,7 +127,7 @@ def _import_expenses(connection: Connection, days: int) -> None:
     since = now - timedelta(days=days)
     received = polls.import_expenses(get_container().database, erp, connection, since=since, now=now)
     dispatch.dispatch_lanes([Lane(connection.id, EntityType.EXPENSE)])
-    click.echo(f"Vouchers due now: {received}.")
+    click.echo(f"Vouchers queued: {received}.")
 
 
 def _preview_expenses(connection: Connection, days: int, output: str) -> None:
@@ -136,8 +136,9 @@ def _preview_expenses(connection: Connection, days: int, output: str) -> None:
     EXPENSES.print(map(_expense_row, planned), output)
     if output != "table":
         return
-    come = [each for each in planned if each.action is PlannedAction.SYNC]
-    click.echo(f"Expenses that would be imported: {len(come)}, with files: {sum(each.files for each in come)}.")
+    imported = [each for each in planned if each.action is PlannedAction.SYNC]
+    files = sum(each.files for each in imported)
+    click.echo(f"Expenses that would be imported: {len(imported)}, with files: {files}.")
 
 
 def _expense_row(planned: PlannedRecord) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from models.receivers.outbox import EVENT_TYPES, EventType
 from models.receivers.repository import Receiver
 from worker import dispatch
 from worker.cli import ACTOR, connections_option
-from worker.cli.tables import Shown, Table, output_option
+from worker.cli.tables import Cell, Table, output_option
 from worker.container import get_container
 
 RECEIVERS = Table(
@@ -70,7 +70,7 @@ def test(receiver_id: int) -> None:
     """Send the event receiver.test to a receiver, in the background."""
     container = get_container()
     if not container.receivers.test(receiver_id, now=container.clock()):
-        raise click.ClickException("It is disabled: enable it first.")
+        raise click.ClickException(f"Event receiver {receiver_id} is disabled: enable it first.")
     dispatch.dispatch_receivers([receiver_id])
     click.echo("Test event queued. See the receiver's page for the result.")
 
@@ -144,8 +144,8 @@ def _row(receiver: Receiver, names: Mapping[int, str]) -> Mapping[str, Any]:
     return {
         "id": receiver.id,
         "url": receiver.url,
-        "event_types": Shown(types, "all") if len(types) == len(EVENT_TYPES) else types,
-        "connections": Shown(None, "all") if ids is None else sorted(names[each] for each in ids),
-        "disabled_because": Shown(receiver.disabled_because, (receiver.disabled_because or "").replace("_", " ")),
+        "event_types": Cell(types, "all") if len(types) == len(EVENT_TYPES) else types,
+        "connections": Cell(None, "all") if ids is None else sorted(names[each] for each in ids),
+        "disabled_because": Cell(receiver.disabled_because, (receiver.disabled_because or "").replace("_", " ")),
         "failing_since": receiver.failing_since,
     }

@@ -22,16 +22,17 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation import compare
 from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.report import UNKNOWN_ACCOUNT, Discrepancy, ReconciliationReport
-from worker.cli import examples, if_stopped
-from worker.cli.all_connections import check_each, one_or_all
-from worker.cli.tables import SHEETS, Shown, Table, aligned, as_json, output_option
+from worker import exit_codes
+from worker.cli import examples, on_interrupt
+from worker.cli.all_connections import check_each, require_one_or_all
+from worker.cli.tables import SHEETS, Cell, Table, aligned, output_option, to_json
 from worker.container import get_container
 
 DISCREPANCIES = Table(
     columns={
-        "entity_type": "of",
+        "entity_type": "type",
         "type": None,
-        "description": "what",
+        "description": "discrepancy",
         "number": "number",
         "day": "date",
         "amount": "kroner",
@@ -60,50 +61,50 @@ MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d
     epilog=examples("moment24 reconcile 'Our company' --month 2026-10", "moment24 reconcile --all --output json")
 )
 @click.argument("connection", metavar="[CONNECTION]", required=False)
-@click.option("--all", "everywhere", is_flag=True, help="Reconcile every started connection, one line each")
+@click.option("--all", "all_connections", is_flag=True, help="Reconcile every started connection, one line each")
 @click.option("--month", type=MONTH, help="A month, such as 2026-10  [default: last month]")
 @click.option("--year", type=YEAR, help="A calendar year")
 @click.option("--from", "first", type=DAY, help="The first day")
 @click.option("--to", "last", type=DAY, help="The last day, inclusive  [default: today]")
 @output_option
-@if_stopped("Nothing was changed. Run the command again, for a shorter period if it takes too long.")
-def reconcile(connection: str | None, *, everywhere: bool, output: str, **days: datetime | None) -> None:
+@on_interrupt("Nothing was changed. Run the command again, for a shorter period if it takes too long.")
+def reconcile(connection: str | None, *, all_connections: bool, output: str, **days: datetime | None) -> None:
     """Reconcile Moment with the ledger without writing anything; exits with 1 on differences.
 
     Accepted differences are counted but don't affect the exit code. CSV lists the discrepancies, JSON has
     the whole report.
     """
-    one_or_all(connection, everywhere=everywhere)
+    require_one_or_all(connection, all_connections=all_connections)
     if not connection:
         check_each(partial(_summary, *_days(**days)), output)
         return
-    report = _reconciled(get_container().connections.get_by_name(connection), *_days(**days))
+    report = _reconcile(get_container().connections.get_by_name(connection), *_days(**days))
     if output in SHEETS:
         DISCREPANCIES.print(map(_row, report.all_discrepancies), output)
     else:
-        click.echo(_as_json(report) if output == "json" else _as_table(report))
+        click.echo(_json_of(report) if output == "json" else _text_of(report))
     if not report.agree:
-        raise SystemExit(1)
+        raise SystemExit(exit_codes.FINDINGS)
 
 
-def _reconciled(connection: Connection, first: date, last: date) -> ReconciliationReport:
+def _reconcile(connection: Connection, first: date, last: date) -> ReconciliationReport:
     report = compare.reconcile(get_container().open_context(connection, refuse_writes), first, last)
     return without_accepted(get_container().database, connection.id, report)
 
 
 def _summary(first: date, last: date, connection: Connection) -> tuple[bool, str]:
     if not connection.settings.entity_types & {EntityType.INVOICE, EntityType.EXPENSE}:
-        return True, "brings neither invoices nor expenses"
-    report = _reconciled(connection, first, last)
-    summary = _equal_and_different(report)
+        return True, "syncs neither invoices nor expenses"
+    report = _reconcile(connection, first, last)
+    summary = _match_counts(report)
     if report.is_empty:
         return True, "nothing to compare"
     if report.expenses:
-        summary += f"; expenses: {_equal_and_different(report.expenses)}"
+        summary += f"; expenses: {_match_counts(report.expenses)}"
     return report.agree, summary
 
 
-def _equal_and_different(report: ReconciliationReport) -> str:
+def _match_counts(report: ReconciliationReport) -> str:
     return f"{report.count('equal')} equal, {len(report.discrepancies)} different"
 
 
@@ -123,30 +124,30 @@ def _days(
     return month_of(month.date() if month else last_month(today))
 
 
-def _as_table(report: ReconciliationReport) -> str:
+def _text_of(report: ReconciliationReport) -> str:
     expenses = report.expenses
     skipped = {name: label for name, label in SKIPPED_LABELS.items() if expenses and expenses.count(name)}
     parts = (
         DISCREPANCIES.text(map(_row, report.all_discrepancies)) if report.all_discrepancies else "",
         _totals(report),
-        f"{report.first} to {report.last}: {_counts(report, INVOICE_LABELS)}",
-        _rounded(report),
+        f"{report.first} to {report.last}: {_counts_line(report, INVOICE_LABELS)}",
+        _rounding_line(report),
         f"Perhaps drafts, which the ledger does not show: {report.count('unseen')}." if report.drafts else "",
         _totals(expenses) if expenses else "",
-        f"Expenses: {_counts(expenses, skipped)}" if expenses else "",
+        f"Expenses: {_counts_line(expenses, skipped)}" if expenses else "",
     )
     return "\n\n".join(filter(None, parts))
 
 
-def _rounded(report: ReconciliationReport) -> str:
+def _rounding_line(report: ReconciliationReport) -> str:
     count = report.count("vat_rounded")
-    what = "Equal, with VAT that 24SevenOffice rounds otherwise, by half an øre a line at most"
-    return f"{what}: {count}." if count else ""
+    label = "Equal, although 24SevenOffice rounds the VAT differently (by half an øre a line at most)"
+    return f"{label}: {count}." if count else ""
 
 
-def _counts(report: ReconciliationReport, labels: Mapping[str, str]) -> str:
-    left = "".join(f", {report.count(name)} {label}" for name, label in labels.items())
-    return f"{_equal_and_different(report)}, {len(report.accepted)} known{left}."
+def _counts_line(report: ReconciliationReport, labels: Mapping[str, str]) -> str:
+    left_out = "".join(f", {report.count(name)} {label}" for name, label in labels.items())
+    return f"{_match_counts(report)}, {len(report.accepted)} accepted{left_out}."
 
 
 def _totals(report: ReconciliationReport) -> str:
@@ -154,19 +155,15 @@ def _totals(report: ReconciliationReport) -> str:
     for each in report.totals:
         amounts = map(format_kroner, (each.moment, each.ledger, each.ledger - each.moment))
         rows.append((str(each.account or UNKNOWN_ACCOUNT), each.vat_code, each.rate, *amounts))
-    what = (
-        "Totals including VAT"
-        if report.vat_included
-        else "Totals as the ledger's accounts have them, excluding VAT"
-    )
-    return f"{what}:\n{aligned(rows)}" if report.totals else ""
+    heading = "Totals including VAT" if report.vat_included else "Totals of the ledger's accounts, excluding VAT"
+    return f"{heading}:\n{aligned(rows)}" if report.totals else ""
 
 
-def _as_json(report: ReconciliationReport) -> str:
+def _json_of(report: ReconciliationReport) -> str:
     values = {**report.as_json(), "known": [each.as_json() for each in report.accepted]}
     if report.expenses:
         values["expenses"] |= {"known": [each.as_json() for each in report.expenses.accepted]}
-    return as_json(values)
+    return to_json(values)
 
 
 def _row(discrepancy: Discrepancy) -> Mapping[str, Any]:
@@ -177,6 +174,6 @@ def _row(discrepancy: Discrepancy) -> Mapping[str, Any]:
         "number": discrepancy.number,
         "day": discrepancy.day,
         "amount": discrepancy.amount,
-        "vouchers": Shown(list(discrepancy.vouchers), discrepancy.voucher_names),
+        "vouchers": Cell(list(discrepancy.vouchers), discrepancy.voucher_names),
         "details": "; ".join(discrepancy.details),
     }

@@ -50,14 +50,14 @@ def restore(connections: Sequence[Connection], since: datetime | None, *, at_wor
 
 
 def _is_active(container: Container) -> bool:
-    """Return whether worker and beat are active; wait as long as they seem so after they were stopped."""
-    ends = time.monotonic() + STOPPED_WITHIN_SECONDS
-    said = False
+    """Return whether worker and beat are active. Waits for a minute, as they still seem so after they stopped."""
+    deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+    is_announced = False
     while container.is_alive():
-        if time.monotonic() >= ends:
+        if time.monotonic() >= deadline:
             return True
-        if not said:
+        if not is_announced:
             click.echo("Worker and beat were active within the last minute: waiting for up to a minute.", err=True)
-            said = True
+            is_announced = True
         time.sleep(1)
     return False

@@ -22,8 +22,8 @@ SHEETS = ("csv", "excel")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A value that tables show as a different text."""
+class Cell:
+    """A value, and the text that tables show for it."""
 
     value: Any
     text: str
@@ -42,45 +42,47 @@ class Table:
 
     def print(self, rows: Iterable[Mapping[str, Any]], output: str) -> None:
         """Print rows in the format of ``--output``."""
-        forms: dict[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
+        formats: dict[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
             "json": self._json,
             "csv": partial(self._sheet, for_excel=False),
             "excel": partial(self._sheet, for_excel=True),
             "table": self.text,
         }
-        click.echo(forms[output](list(rows)), nl=output not in SHEETS)
+        click.echo(formats[output](list(rows)), nl=output not in SHEETS)
 
     def records(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return the rows in their JSON form."""
-        return [{key: plain(_bare(row[key])) for key in self.columns} for row in rows]
+        return [{key: plain(_value_of(row[key])) for key in self.columns} for row in rows]
 
     def _json(self, rows: Sequence[Mapping[str, Any]]) -> str:
-        return as_json(self.records(rows))
+        return to_json(self.records(rows))
 
     def _sheet(self, rows: Sequence[Mapping[str, Any]], *, for_excel: bool) -> str:
         sheet = Sheet(columns={key: key for key in self.columns}, amounts=self.amounts, for_excel=for_excel)
-        return "".join(sheet.lines({key: _bare(row[key]) for key in self.columns} for row in rows))
+        return "".join(sheet.lines({key: _value_of(row[key]) for key in self.columns} for row in rows))
 
     def text(self, rows: Iterable[Mapping[str, Any]]) -> str:
         """Return a table of the non-empty columns."""
         rows = list(rows)
         cells = {key: [self._cell(key, row[key]) for row in rows] for key in self.columns}
-        held = [key for key, heading in self.columns.items() if heading is not None and any(cells[key])]
-        if not held:
+        keys = [key for key, heading in self.columns.items() if heading is not None and any(cells[key])]
+        if not keys:
             return self.empty
-        headings = [str(self.columns[key]) for key in held]
-        return aligned([headings, *zip(*(_right(cells[key], key in self.amounts) for key in held), strict=True)])
+        headings = [str(self.columns[key]) for key in keys]
+        return aligned(
+            [headings, *zip(*(_align_right(cells[key], key in self.amounts) for key in keys), strict=True)]
+        )
 
     def _cell(self, key: str, value: object) -> str:
         match value:
-            case Shown():
+            case Cell():
                 return value.text
             case int() if key in self.amounts:
                 return format_kroner(value)
             case bool():
                 return "yes" if value else ""
             case datetime():
-                return oslo(value)
+                return format_instant(value)
         return " ".join(as_text(value).split())
 
 
@@ -123,11 +125,11 @@ class Instant(click.ParamType[datetime]):
         return instant if instant.tzinfo else instant.replace(tzinfo=OSLO)
 
 
-def as_json(value: object) -> str:
+def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def oslo(instant: datetime) -> str:
+def format_instant(instant: datetime) -> str:
     return f"{instant.astimezone(OSLO):%Y-%m-%d %H:%M:%S}"
 
 
@@ -139,10 +141,10 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _right(cells: Sequence[str], numbers: bool) -> Sequence[str]:  # noqa: FBT001 (it has one caller)
+def _align_right(cells: Sequence[str], numbers: bool) -> Sequence[str]:  # noqa: FBT001 (it has one caller)
     width = max(map(len, cells)) if numbers else 0
     return [each.rjust(width) for each in cells]
 
 
-def _bare(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
-    return value.value if isinstance(value, Shown) else value
+def _value_of(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
+    return value.value if isinstance(value, Cell) else value

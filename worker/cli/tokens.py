@@ -10,7 +10,7 @@ from models.enums import Scope
 from models.users import tokens as models
 from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, Token, TokenScope
 from worker.cli import ACTOR, connections_option
-from worker.cli.tables import Shown, Table, output_option
+from worker.cli.tables import Cell, Table, output_option
 from worker.container import get_container
 
 TOKENS = Table(
@@ -88,8 +88,8 @@ def _row(token: Token, names: Mapping[int, str]) -> Mapping[str, Any]:
         "id": token.id,
         "name": token.name,
         "scopes": token.scopes,
-        "connections": Shown(None, "all") if ids is None else sorted(names[each] for each in ids if each in names),
-        "expires_at": Shown(token.expires_at, f"{token.expires_at:%Y-%m-%d}"),
-        "last_used_at": Shown(used, f"{used:%Y-%m-%d}" if used else "never"),
+        "connections": Cell(None, "all") if ids is None else sorted(names[each] for each in ids if each in names),
+        "expires_at": Cell(token.expires_at, f"{token.expires_at:%Y-%m-%d}"),
+        "last_used_at": Cell(used, f"{used:%Y-%m-%d}" if used else "never"),
         "state": token.refusal(get_container().clock()).removeprefix("token_") or "valid",
     }

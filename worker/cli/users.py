@@ -11,7 +11,7 @@ from models.users import passwords, second_factor
 from models.users import repository as models
 from models.users.repository import Rights, User
 from worker.cli import ACTOR, connections_option
-from worker.cli.tables import Shown, Table, output_option
+from worker.cli.tables import Cell, Table, output_option
 from worker.container import get_container
 
 password_option = click.option(
@@ -48,11 +48,13 @@ def users() -> None:
 @password_option
 def add(email: str, role: str, connections: Sequence[Connection], password: str | None) -> None:
     """Add a user, who chooses a new password at the first sign-in."""
-    container, given = get_container(), password or passwords.generate()
+    container, temporary_password = get_container(), password or passwords.generate()
     rights = Rights(Role(role), Scope(frozenset(each.id for each in connections) or None))
-    user = models.add(container.database, email, rights, password=given, actor=ACTOR, now=container.clock())
+    user = models.add(
+        container.database, email, rights, password=temporary_password, actor=ACTOR, now=container.clock()
+    )
     click.echo(f"{user.email} can sign in at {container.settings.public_url}/sign-in")
-    _print_password(given, made_up=not password)
+    _print_password(temporary_password, is_generated=not password)
 
 
 @users.command("list")
@@ -68,10 +70,10 @@ def list_(output: str) -> None:
 @password_option
 def password_(email: str, password: str | None) -> None:
     """Set a temporary password and sign the user out everywhere."""
-    container, given = get_container(), password or passwords.generate()
-    models.set_password(container.database, _id(email), given, actor=ACTOR, now=container.clock())
+    container, temporary_password = get_container(), password or passwords.generate()
+    models.set_password(container.database, _id(email), temporary_password, actor=ACTOR, now=container.clock())
     click.echo(f"{email} has a new password.")
-    _print_password(given, made_up=not password)
+    _print_password(temporary_password, is_generated=not password)
 
 
 @users.command()
@@ -105,8 +107,8 @@ def _id(email: str) -> int:
     return models.get_by_email(get_container().database, email).id
 
 
-def _print_password(password: str, *, made_up: bool) -> None:
-    if made_up:
+def _print_password(password: str, *, is_generated: bool) -> None:
+    if is_generated:
         click.echo(f"Password, shown only once: {password}")
 
 
@@ -115,7 +117,7 @@ def _row(user: User, names: Mapping[int, str]) -> Mapping[str, Any]:
     return {
         "email": user.email,
         "role": user.rights.role,
-        "connections": Shown(None, "all") if ids is None else sorted(names[each] for each in ids),
+        "connections": Cell(None, "all") if ids is None else sorted(names[each] for each in ids),
         "disabled": user.disabled,
         "has_second_factor": user.has_factor,
     }

@@ -15,7 +15,7 @@ from sync.records import Identity
 from worker.container import Container
 
 
-def check(container: Container, settings: ConnectionSettings) -> Identity:
+def check_login(container: Container, settings: ConnectionSettings) -> Identity:
     """Call both systems, and return the chosen or only client. Raises MisconfiguredError and UnavailableError."""
     next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
     erp = container.erp(settings)

@@ -46,7 +46,7 @@ def send_due_alerts(container: Container) -> None:
                 container.database, now=container.clock(), pause=PAUSE_BETWEEN_EMAILS
             ):
                 lock.reacquire()
-                with surviving_crash(container):
+                with continue_after_crash(container):
                     _send_to(container, address)
     except LockError:
         log.info("alerts_sent_by_another_worker")
@@ -54,10 +54,10 @@ def send_due_alerts(container: Container) -> None:
 
 def latest_per_subject(pending: Sequence[PendingAlert]) -> list[PendingAlert]:
     """Return the latest alert of each subject, oldest first, without ended problems and dismissed jobs."""
-    matters: dict[Hashable, list[PendingAlert]] = {}
+    by_subject: dict[Hashable, list[PendingAlert]] = {}
     for alert in pending:
-        matters.setdefault(_subject(alert), []).append(alert)
-    return [alerts[-1] for alerts in matters.values() if not _is_over(alerts[0], alerts[-1])]
+        by_subject.setdefault(_subject(alert), []).append(alert)
+    return [alerts[-1] for alerts in by_subject.values() if not _is_over(alerts[0], alerts[-1])]
 
 
 def _send_to(container: Container, address: str) -> None:
@@ -99,10 +99,12 @@ def _is_over(first: PendingAlert, last: PendingAlert) -> bool:
 
 def send_due_links(container: Container) -> None:
     """Send each pending link. Stops if the mail server is silent; any other error concerns one mail only."""
-    links = password_links.unsent_links(container.database, now=container.clock()) if container.mails_links else ()
+    links = (
+        password_links.unsent_links(container.database, now=container.clock()) if container.can_mail_links else ()
+    )
     for link in links:
         try:
-            with surviving_crash(container):
+            with continue_after_crash(container):
                 _send_link(container, link)
         except MailDelayedError:
             continue
@@ -143,7 +145,7 @@ def send_mail(container: Container, mail: EmailMessage, *, alerts: int = 1) -> D
 
 
 @contextmanager
-def surviving_crash(container: Container) -> Iterator[None]:
+def continue_after_crash(container: Container) -> Iterator[None]:
     """Log an unexpected error in one mail, so that the others are still sent."""
     try:
         yield

@@ -12,14 +12,14 @@ from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
 
 RETRY_AFTER = timedelta(minutes=45)
-"""Time after which a failed one is requested again: less than the hour between two attempts."""
+"""Time until a failed reconciliation may be requested again: less than the hour between two calls of ``due``."""
 
 FIRST_DAY = 3
 """Day of the month from which the previous month is compared: its last invoices have then been synced."""
 
 
 def due(container: Container) -> Iterator[int]:
-    """Request last month's enabled reconciliations, again if they failed; yield those without a result."""
+    """Request last month's reconciliations, again if they failed. Yields the operations without a result."""
     today = container.clock().astimezone(OSLO).date()
     if today.day < FIRST_DAY:
         return

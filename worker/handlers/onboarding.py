@@ -1,8 +1,9 @@
-"""The initial matching, and a backfill: a few records at a time, with spare requests only: webhooks go first.
+"""The initial matching, and backfills.
 
-A backfill takes hours, so it runs in turns. A turn ends when there is no more room, and the next sweep begins the
-next one. The process caches the list that a turn has read, so the same worker continues with it; another worker
-starts again and skips records that have a link or a job.
+A backfill enqueues a few records at a time, and only with spare requests, so that webhooks go first. It takes
+hours, so it runs in turns. A turn ends when there is no more room, and the next sweep begins the next one. The
+process caches the list that a turn has read, so the same worker continues with it. Another worker starts again and
+skips records that have a link or a job.
 """
 
 from collections import Counter
@@ -31,7 +32,7 @@ from worker.container import Container
 log = structlog.get_logger()
 
 BATCH_SIZE = 20
-"""Jobs enqueued at a time, while fewer than this are due: a webhook waits behind fewer than twice as many."""
+"""Jobs enqueued at a time, while fewer than this are due. A webhook waits behind fewer than twice as many."""
 
 MAX_LISTED = 500
 """Records listed in a preview or result; the others are only counted."""
@@ -46,13 +47,13 @@ class _Run:
 
     period: Backfill
     records: dict[EntityType, Sequence[Record]] = field(default_factory=dict)
-    passed: dict[EntityType, int] = field(default_factory=dict)
+    enqueued: dict[EntityType, int] = field(default_factory=dict)
 
 
 _runs: TTLCache[int, _Run] = TTLCache(maxsize=100, ttl=1800)
 
 
-def match(container: Container, operation: Operation, connection: Connection) -> OperationResult:
+def run_initial_matching(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     """Plan the initial matching, and carry it out unless only the plan was requested. Raises SyncError."""
     context = container.open_context(connection, renew_lease=refuse_writes)
     planned = initial_matching.plan(context)
@@ -64,7 +65,7 @@ def match(container: Container, operation: Operation, connection: Connection) ->
     return {"findings": [], "matching": {"counts": dict(counts), "records": records}}
 
 
-def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
+def create_backfill(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
     """Create the backfill of a period; its own requests to 24SevenOffice count as polls."""
     context = container.open_context(connection, renew_lease=lambda: None)
     return Backfill(replace(context, erp=container.cached_erp(connection).for_polls()), first, last)
@@ -98,7 +99,9 @@ def is_available(container: Container, lane: Lane) -> bool:
     return connection.is_available(container.clock())
 
 
-def take_turn(container: Container, operation: Operation, connection: Connection) -> OperationResult | None:
+def run_backfill_turn(
+    container: Container, operation: Operation, connection: Connection
+) -> OperationResult | None:
     """Continue a backfill; None if it is not finished. Raises MisconfiguredError if the connection is paused."""
     ends, run = container.clock() + TURN, _runs.get(operation.id)
     if run is None:
@@ -106,7 +109,7 @@ def take_turn(container: Container, operation: Operation, connection: Connection
     try:
         for entity_type in _entity_types(operation, connection):
             lane = Lane(connection.id, entity_type)
-            if not _has_passed(container, operation, run, lane, ends=ends):
+            if not _enqueue_all(container, operation, run, lane, ends=ends):
                 return None
     except UnavailableError as error:
         log.warning("backfill_paused", because=error.message, operation=operation.id)
@@ -116,7 +119,7 @@ def take_turn(container: Container, operation: Operation, connection: Connection
     return {"findings": [], "backfill": progress}
 
 
-def preview(container: Container, operation: Operation, connection: Connection) -> OperationResult:
+def preview_backfill(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     """Preview a backfill; ``known`` counts records that are linked or have a job. Raises SyncError."""
     planned, known = _period(container, operation, connection).preview_all(_entity_types(operation, connection))
     vouchers = [each.voucher for each in planned if each.voucher]
@@ -159,7 +162,7 @@ def _voucher_values(each: PlannedRecord) -> dict[str, Any]:
 
 def _period(container: Container, operation: Operation, connection: Connection) -> Backfill:
     first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
-    return backfill_of(container, connection, first=first, last=last)
+    return create_backfill(container, connection, first=first, last=last)
 
 
 def _entity_types(operation: Operation, connection: Connection) -> Sequence[EntityType]:
@@ -167,20 +170,20 @@ def _entity_types(operation: Operation, connection: Connection) -> Sequence[Enti
     return [each for each in ENTITY_TYPES if each in wanted and each in connection.settings.entity_types]
 
 
-def _has_passed(container: Container, operation: Operation, run: _Run, lane: Lane, *, ends: datetime) -> bool:
+def _enqueue_all(container: Container, operation: Operation, run: _Run, lane: Lane, *, ends: datetime) -> bool:
     """Enqueue records of a type while there is room; return True once none of them is due."""
     entity_type, database = lane.entity_type, container.database
     if entity_type not in run.records:
         run.records[entity_type] = run.period.records(entity_type)
-    records, passed = run.records[entity_type], run.passed.get(entity_type, 0)
-    while passed < len(records):
+    records, enqueued = run.records[entity_type], run.enqueued.get(entity_type, 0)
+    while enqueued < len(records):
         if container.clock() >= ends or not has_room(container, lane) or _is_cancelled(container, operation):
             return False
-        some = records[passed : passed + BATCH_SIZE]
-        run.period.enqueue(entity_type, some)
+        batch = records[enqueued : enqueued + BATCH_SIZE]
+        run.period.enqueue(entity_type, batch)
         dispatch.dispatch_lanes([lane])
-        passed = run.passed[entity_type] = passed + len(some)
-        done, total = sum(run.passed.values()), sum(map(len, run.records.values()))
+        enqueued = run.enqueued[entity_type] = enqueued + len(batch)
+        done, total = sum(run.enqueued.values()), sum(map(len, run.records.values()))
         container.operations.report_progress(operation.id, done=done, total=total)
     return is_available(container, lane) and not due.count(database, lane, now=container.clock())
 

@@ -37,7 +37,7 @@ RENEW_SECONDS = 20
 
 
 def run(container: Container, operation_id: int) -> bool:
-    """Run one operation and save its result; False if it must be dispatched again, now or for a turn."""
+    """Run one operation and save its result. Returns False if it must be dispatched again."""
     operation = container.operations.get(operation_id)
     if operation is None or operation.result is not None:
         return True
@@ -46,12 +46,12 @@ def run(container: Container, operation_id: int) -> bool:
     if leased is None:
         return False
     operation, lease_id = leased
-    with _kept(container, operation_id, lease_id):
+    with _renewing_lease(container, operation_id, lease_id):
         return _run(container, operation)
 
 
 @contextmanager
-def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[None]:
+def _renewing_lease(container: Container, operation_id: int, lease_id: UUID) -> Iterator[None]:
     """Renew the lease of an operation while it runs, then release it, so that an unfinished one can run again."""
     ended = Event()
 
@@ -75,11 +75,11 @@ def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[N
 def _run(container: Container, operation: Operation) -> bool:
     began = container.clock()
     try:
-        result = _result(container, operation)
+        result = _execute(container, operation)
         if result is None:
             return False
     except SyncError as error:
-        result = _failed(container, operation, failed(error), began=began)
+        result = _failure(container, operation, failed(error), began=began)
     except DatabaseUnavailableError:
         raise  # no result was saved, so the next sweep dispatches it again
     except Exception:
@@ -88,7 +88,7 @@ def _run(container: Container, operation: Operation) -> bool:
             msg("An internal error occurred in the integration."),
             msg("Contact your system administrator. The log has the details."),
         )
-        result = _failed(container, operation, crashed, began=began)
+        result = _failure(container, operation, crashed, began=began)
     alert = None
     if operation.type is OperationType.MONTHLY_RECONCILIATION:
         alert = monthly_reconciliation.report_alert(container, operation, result)
@@ -97,7 +97,8 @@ def _run(container: Container, operation: Operation) -> bool:
     return True
 
 
-def _failed(container: Container, operation: Operation, finding: Finding, *, began: datetime) -> OperationResult:
+def _failure(container: Container, operation: Operation, finding: Finding, *, began: datetime) -> OperationResult:
+    """Record that a test or a login failed, and return the result."""
     if operation.type is OperationType.DIAGNOSTICS:
         container.connections.save_test_result(operation.connection_id, failed_checks=1, at=began)
     if operation.type is OperationType.VERIFICATION:
@@ -129,25 +130,25 @@ def as_result(report: DiagnosticsReport) -> OperationResult:
     }
 
 
-def _result(container: Container, operation: Operation) -> OperationResult | None:
+def _execute(container: Container, operation: Operation) -> OperationResult | None:
     """Run the operation; return None if it needs another turn. Raises SyncError."""
     connection = container.connections.get_even_unreadable(operation.connection_id)
     if connection.unreadable and operation.type is not OperationType.SAVING:
         raise SECRETS_UNREADABLE_ERROR
-    return DONE_BY[operation.type](container, operation, connection)
+    return HANDLERS[operation.type](container, operation, connection)
 
 
-def _reconciled(container: Container, operation: Operation, connection: Connection) -> OperationResult:
+def _reconcile(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
     report = reconcile(container.open_context(connection, refuse_writes), first, last)
     known = discrepancies.acceptances(container.database, connection.id)
     return {"findings": [], "report": report.as_json(), ACCEPTED: discrepancies.as_json(known)}
 
 
-def _verified(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
+def _verify_login(container: Container, _operation: Operation, connection: Connection) -> OperationResult:
     """Try the credentials in both systems, and save the client that they reach. Raises SyncError."""
     began = container.clock()
-    identity = diagnostics.check(container, connection.settings)
+    identity = diagnostics.check_login(container, connection.settings)
     if identity.client_number:
         verify_client(container.connections, connection.id, connection.settings, identity.client_number)
     container.connections.save_login_result(connection.id, works=True, at=began)
@@ -155,7 +156,7 @@ def _verified(container: Container, _operation: Operation, connection: Connectio
     return as_result(DiagnosticsReport([good(found, check="login.login")]))
 
 
-def _reachable_clients(container: Container, operation: Operation, connection: Connection) -> OperationResult:
+def _list_clients(container: Container, operation: Operation, connection: Connection) -> OperationResult:
     """Return the clients that the entered login reaches; never uses the saved password. Raises SyncError."""
     typed = operation.input
     login = {"username": typed["username"], "password": SecretStr(typed["password"])}
@@ -168,16 +169,16 @@ def _reachable_clients(container: Container, operation: Operation, connection: C
     return as_result(DiagnosticsReport([], clients=usable))
 
 
-DONE_BY: Mapping[OperationType, Callable[[Container, Operation, Connection], OperationResult | None]] = {
-    OperationType.DIAGNOSTICS: lambda with_, _, connection: as_result(
-        diagnostics.run_diagnostics(with_, connection)
+HANDLERS: Mapping[OperationType, Callable[[Container, Operation, Connection], OperationResult | None]] = {
+    OperationType.DIAGNOSTICS: lambda container, _, connection: as_result(
+        diagnostics.run_diagnostics(container, connection)
     ),
-    OperationType.VERIFICATION: _verified,
-    OperationType.CLIENTS: _reachable_clients,
+    OperationType.VERIFICATION: _verify_login,
+    OperationType.CLIENTS: _list_clients,
     OperationType.SAVING: lambda container, operation, _: save_settings.save(container, operation),
-    OperationType.RECONCILIATION: _reconciled,
-    OperationType.MONTHLY_RECONCILIATION: _reconciled,
-    OperationType.INITIAL_MATCHING: onboarding.match,
-    OperationType.BACKFILL: onboarding.take_turn,
-    OperationType.BACKFILL_PREVIEW: onboarding.preview,
+    OperationType.RECONCILIATION: _reconcile,
+    OperationType.MONTHLY_RECONCILIATION: _reconcile,
+    OperationType.INITIAL_MATCHING: onboarding.run_initial_matching,
+    OperationType.BACKFILL: onboarding.run_backfill_turn,
+    OperationType.BACKFILL_PREVIEW: onboarding.preview_backfill,
 }

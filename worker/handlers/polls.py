@@ -23,11 +23,11 @@ SECRETS_UNREADABLE_ERROR = MisconfiguredError(
     error_code=SECRETS_UNREADABLE,
     remedy=ERROR_CODES[SECRETS_UNREADABLE].remedy,
 )
-"""The reason for pausing a connection whose secrets were damaged, moved or encrypted with a missing key."""
+"""Pauses a connection whose secrets were damaged, moved or encrypted with a missing key."""
 
 
 def pause_unreadable(container: Container) -> None:
-    """Pause connections whose secrets cannot be decrypted; if that is all of several, the keys are wrong."""
+    """Pause connections whose secrets cannot be decrypted, but none if no secrets can: then the keys are wrong."""
     shown = container.connections.all_even_unreadable()
     unreadable = [each for each in shown if each.unreadable]
     if len(unreadable) == len(shown) > 1:
@@ -78,7 +78,7 @@ def poll_moment(container: Container, connection_id: int) -> set[Lane]:
                 container.database, moment, lane, now=container.clock(), lag=container.moment_clock.lag
             )
         except SyncError as error:
-            _failed(container, connection, types, error, responded=responded)
+            _handle_failure(container, connection, types, error, responded=responded)
             if _concerns_all(error, responded=responded):
                 return found
         else:
@@ -106,7 +106,7 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
             lag=container.twentyfour_clock.lag,
         )
     except SyncError as error:
-        _failed(container, connection, [EntityType.EXPENSE], error, responded=False)
+        _handle_failure(container, connection, [EntityType.EXPENSE], error, responded=False)
         return set()
     failing_polls.record_success(container.database, connection, [EntityType.EXPENSE], now=container.clock())
     return {lane} if received else set()
@@ -130,7 +130,7 @@ def _log_missed(lane: Lane, polled: PollResult) -> None:
         )
 
 
-def _failed(
+def _handle_failure(
     container: Container,
     connection: Connection,
     types: Collection[EntityType],
@@ -138,7 +138,7 @@ def _failed(
     *,
     responded: bool,
 ) -> None:
-    """Leave the error to the next poll, unless someone must correct the settings first."""
+    """Record the failure for the next poll, or pause the connection if someone must correct its settings."""
     log.warning("poll_failed", connection=connection.id, because=error.message)
     now, random = container.clock(), container.runner.random
     if isinstance(error, MisconfiguredError):

@@ -33,7 +33,7 @@ class CheckedSettings:
 
 def save(container: Container, operation: Operation) -> OperationResult:
     """Save the entered settings if the systems accept them, and request a test; safe to run twice."""
-    if wrong := [*_expired(container, operation)]:  # its input may already have been deleted
+    if wrong := [*_find_obstacles(container, operation)]:  # its input may already have been deleted
         return {"findings": [finding.as_json() for finding in wrong]}
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
     values = {**json.loads(operation.input["changes"]), **secrets}
@@ -48,7 +48,7 @@ def save(container: Container, operation: Operation) -> OperationResult:
         )
     except ConcurrentUpdateError:
         now = container.connections.get_even_unreadable(operation.connection_id).settings
-        if now != _with(now, values):  # if equal, this operation had saved them before its worker was killed
+        if now != _changed(now, values):  # if equal, this operation had saved them before its worker was killed
             return {"findings": [], "outdated": True}
     except SettingRefusedError as error:
         return {"findings": [bad(error.args[0], "", setting=error.setting).as_json()]}
@@ -59,11 +59,11 @@ def save(container: Container, operation: Operation) -> OperationResult:
     return {"findings": [], "diagnostics": diagnostics}
 
 
-def _with(settings: ConnectionSettings, values: dict[str, object]) -> ConnectionSettings:
+def _changed(settings: ConnectionSettings, values: dict[str, object]) -> ConnectionSettings:
     return ConnectionSettings.model_validate({**dict(settings), **values})
 
 
-def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
+def _find_obstacles(container: Container, operation: Operation) -> Iterator[Finding]:
     if operation.requested_at < container.clock() - OPERATION_TIMEOUT:
         yield bad(msg("Verifying the settings took too long."), msg("Save them again."))
     rights = _rights(container, operation)
@@ -81,23 +81,23 @@ def _check(
 ) -> CheckedSettings:
     """Try each system whose secret was entered or whose login changes."""
     before, refused, client_number = connection.settings, [], None
-    rights, settings = _rights(container, operation), _with(before, values)
+    rights, settings = _rights(container, operation), _changed(before, values)
     if rights and rights.scope.connections is not None:
         refused += [bad(why, "", setting=name) for name, why in secrets_to_reenter(before, values).items()]
     if not refused and "moment_api_key" in values:
         try:
             next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
         except SyncError as error:
-            refused.append(_failed(error, setting="moment_api_key"))
+            refused.append(_finding_of(error, setting="moment_api_key"))
     if not refused and ("password" in values or settings.login != before.login):
         try:
             client_number = log_in(container.erp(settings, charged_to=connection.id)).client_number or None
         except SyncError as error:
-            refused.append(_failed(error, setting="password"))
+            refused.append(_finding_of(error, setting="password"))
     return CheckedSettings(refused, client_number)
 
 
-def _failed(error: SyncError, *, setting: str) -> Finding:
+def _finding_of(error: SyncError, *, setting: str) -> Finding:
     if isinstance(error, UnavailableError):
         return bad(error.message, msg("Save the settings again shortly."), setting=setting)
     found = failed(error)

@@ -26,7 +26,7 @@ class Instrumentation:
 
     @contextmanager
     def running(self, task: str, *, task_id: str, after: Mapping[str, str]) -> Iterator[None]:
-        """Add the task to each log line, and open a span below that of the message's sender."""
+        """Add the task to each log line, and open a span whose parent is the message's sender."""
         fields: Fields = {"task": task, "task_id": task_id}
         with (
             self.metrics.tasks_running.track_inprogress(),

@@ -11,7 +11,7 @@ from models.inbox import vat_checks
 from models.inbox.vat_checks import VatStatus
 from sync.records import InvoiceLine
 from tests import factories
-from tests.contracts.stage_twentyfour import Stranger, serving_twentyfour
+from tests.contracts.stage_twentyfour import TwentyFourSandbox, serving_twentyfour
 from tests.sync.conftest import World
 
 EUR: dict[str, Any] = {"currency": "EUR", "rate": Decimal("11.7455")}
@@ -41,15 +41,15 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def stranger(url: str, redis_url: str) -> Iterator[Stranger]:
-    with Stranger.arriving(url, redis_url) as stranger:
-        yield stranger
+def twentyfour_sandbox(url: str, redis_url: str) -> Iterator[TwentyFourSandbox]:
+    with TwentyFourSandbox.fresh(url, redis_url) as twentyfour_sandbox:
+        yield twentyfour_sandbox
 
 
 @pytest.fixture
-def world(world: World, stranger: Stranger) -> World:
+def world(world: World, twentyfour_sandbox: TwentyFourSandbox) -> World:
     """The world with the sandbox as 24SevenOffice."""
-    world.erp = stranger.gateway(voucher_vat="net")  # type: ignore[assignment]  # the real gateway in place of the fake
+    world.erp = twentyfour_sandbox.gateway(voucher_vat="net")  # type: ignore[assignment]  # the real gateway in place of the fake
     world.moment.put(factories.customer("7"), factories.project("8"))
     return world
 
@@ -61,26 +61,31 @@ def sync(world: World, *invoices: dict[str, Any]) -> None:
     world.sync(EntityType.INVOICE, *map(str, numbers))
 
 
-def held(stranger: Stranger) -> list[list[int]]:
-    return [[int(Decimal(each["amount"]) * 100) for each in it["lines"]] for it in stranger.records("vouchers")]
+def held(twentyfour_sandbox: TwentyFourSandbox) -> list[list[int]]:
+    return [
+        [int(Decimal(each["amount"]) * 100) for each in it["lines"]]
+        for it in twentyfour_sandbox.records("vouchers")
+    ]
 
 
 def paused(world: World) -> str:
     return world.connections.get(world.connection.id).paused_because
 
 
-def test_vat_off_its_rate_by_rounding_is_posted_as_charged(world: World, stranger: Stranger) -> None:
+def test_vat_off_its_rate_by_rounding_is_posted_as_charged(
+    world: World, twentyfour_sandbox: TwentyFourSandbox
+) -> None:
     world.prove_vat()
     sync(world, *(invoice for invoice, _ in INVOICES))
-    assert held(stranger) == [amounts for _, amounts in INVOICES]
+    assert held(twentyfour_sandbox) == [amounts for _, amounts in INVOICES]
 
 
 @pytest.mark.parametrize(("invoice", "amounts"), INVOICES[-2:])
 def test_rounded_vat_is_read_back_as_right_from_the_first_voucher(
-    world: World, stranger: Stranger, invoice: dict[str, Any], amounts: list[int]
+    world: World, twentyfour_sandbox: TwentyFourSandbox, invoice: dict[str, Any], amounts: list[int]
 ) -> None:
     sync(world, invoice)
-    assert (held(stranger), paused(world)) == ([amounts], "")
+    assert (held(twentyfour_sandbox), paused(world)) == ([amounts], "")
     [check] = vat_checks.find(world.database, world.connection.id, "net")
     assert (check.vat_code, check.status) == ("3", VatStatus.RIGHT)
 
@@ -88,15 +93,15 @@ def test_rounded_vat_is_read_back_as_right_from_the_first_voucher(
 @pytest.mark.parametrize("is_proven", [False, True])
 def test_if_vat_is_compared_exactly_only_the_rounded_invoice_needs_attention(
     world: World,
-    stranger: Stranger,
+    twentyfour_sandbox: TwentyFourSandbox,
     is_proven: bool,  # noqa: FBT001 - a case
 ) -> None:
     if is_proven:
         world.prove_vat()
-    stranger.control("PUT", "/books/1/vat", {"exact_vat": True})
+    twentyfour_sandbox.control("PUT", "/books/1/vat", {"exact_vat": True})
     sync(world, FIVE_LINES, {"lines": (line("100", "125"),)}, INVOICES[0][0])
     rounded, exact, foreign = (world.job(EntityType.INVOICE, number) for number in ("1", "2", "3"))
-    assert (exact.state, held(stranger), paused(world)) == (JobState.DONE, [[12500, -10000, -2500]], "")
+    assert (exact.state, held(twentyfour_sandbox), paused(world)) == (JobState.DONE, [[12500, -10000, -2500]], "")
     for job in (rounded, foreign):
         assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_rounding")
     assert rounded.message == (
@@ -110,17 +115,17 @@ def test_if_vat_is_compared_exactly_only_the_rounded_invoice_needs_attention(
 
 
 def test_vat_that_is_missing_still_pauses_however_the_amounts_are_rounded(
-    world: World, stranger: Stranger
+    world: World, twentyfour_sandbox: TwentyFourSandbox
 ) -> None:
     world.change_settings(voucher_vat="gross")
-    world.erp = stranger.gateway(voucher_vat="gross")  # type: ignore[assignment]  # the real gateway in place of the fake
+    world.erp = twentyfour_sandbox.gateway(voucher_vat="gross")  # type: ignore[assignment]  # the real gateway in place of the fake
     sync(world, FIVE_LINES, {"lines": (line("100", "125"),)})
-    assert (held(stranger), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
+    assert (held(twentyfour_sandbox), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
     assert paused(world)
 
 
-def test_another_rate_than_the_ledgers_still_pauses(world: World, stranger: Stranger) -> None:
+def test_another_rate_than_the_ledgers_still_pauses(world: World, twentyfour_sandbox: TwentyFourSandbox) -> None:
     world.change_settings(check_vat=False)
     sync(world, {"lines": (InvoiceLine(Decimal(115), 3000, vat=Decimal(15), net=Decimal(100)),)})
-    assert (held(stranger), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
+    assert (held(twentyfour_sandbox), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
     assert paused(world)

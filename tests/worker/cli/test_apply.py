@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox import links
 from models.inbox.links import Link
 from tests.factories import NOW
-from worker.__main__ import main
+from tests.worker.cli.command_runner import invoke
 from worker.container import Container
 
 DEMO = """
@@ -41,26 +41,26 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def apply(file: Path, text: str, *arguments: str, typed: str = "") -> Result:
     file.write_text(text)
-    return CliRunner().invoke(main, ["connections", "apply", str(file), *arguments], input=typed)
+    return invoke("connections", "apply", str(file), *arguments, typed=typed)
 
 
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(
     container: Container, connection: Connection, file: Path
 ) -> None:
-    told = apply(file, DEMO + FJORD, "--dry-run")
-    assert told.exit_code == 1
+    result = apply(file, DEMO + FJORD, "--dry-run")
+    assert result.exit_code == 1
     assert ["Demo", "AS", "change", "receivables_account", "1500", "1501"] in [
-        line.split() for line in told.stdout.splitlines()
+        line.split() for line in result.stdout.splitlines()
     ]
-    assert "moment-demo-key" not in told.output
-    assert "demo-password" not in told.output
+    assert "moment-demo-key" not in result.output
+    assert "demo-password" not in result.output
     assert container.connections.all() == [connection]
 
 
 def test_a_file_is_applied_once(container: Container, connection: Connection, file: Path) -> None:
-    told = apply(file, DEMO + FJORD, "--yes", "--no-check")
-    assert told.exit_code == 0, told.output
-    assert "https://bridge.example/webhooks/moment/" in told.stdout
+    result = apply(file, DEMO + FJORD, "--yes", "--no-check")
+    assert result.exit_code == 0, result.output
+    assert "https://bridge.example/webhooks/moment/" in result.stdout
     demo, fjord = container.connections.all()
     assert demo.settings.receivables_account == 1501
     assert demo.settings.entity_types == {EntityType.CUSTOMER}
@@ -76,10 +76,10 @@ def test_new_connections_are_tested_before_anything_changes(
     container: Container, connection: Connection, file: Path
 ) -> None:
     wrong = FJORD.replace("demo@example.com", "nobody@example.com").replace("1002", "9999")
-    told = apply(file, DEMO + wrong + FJORD.replace("Fjord", "Fjell"), "--yes")
-    assert told.exit_code == 2
-    assert '"Fjord AS": Company 9999 doesn\'t exist in Moment.' in told.output
-    assert "Nothing was changed." in told.output
+    result = apply(file, DEMO + wrong + FJORD.replace("Fjord", "Fjell"), "--yes")
+    assert result.exit_code == 2
+    assert '"Fjord AS": Company 9999 doesn\'t exist in Moment.' in result.output
+    assert "Nothing was changed." in result.output
     assert container.connections.all() == [connection]
 
 
@@ -111,7 +111,7 @@ def test_a_connection_that_paused_itself_is_not_started_by_a_file(
 def test_all_errors_are_reported_at_once_with_their_lines(
     container: Container, connection: Connection, file: Path
 ) -> None:
-    told = apply(
+    result = apply(
         file,
         """[connections."Demo AS"]
 receivables_account = "x"
@@ -128,17 +128,17 @@ entity_types = []
 """,
         "--yes",
     )
-    assert told.exit_code == 2
-    places = [line.partition(": ")[2] for line in told.output.splitlines() if str(file) in line]
-    numbers = [line.partition(f"{file}:")[2].partition(":")[0] for line in told.output.splitlines()]
+    assert result.exit_code == 2
+    places = [line.partition(": ")[2] for line in result.output.splitlines() if str(file) in line]
+    numbers = [line.partition(f"{file}:")[2].partition(":")[0] for line in result.output.splitlines()]
     assert {each for each in numbers if each} == {"2", "3", "4", "5", "9", "11"}
     assert any(each.startswith('connections."Demo AS".receivables_account: Input should be') for each in places)
-    assert "hunter2" not in told.output
+    assert "hunter2" not in result.output
     assert container.connections.all() == [connection]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("[connections", "at end of document"),
         ('[connection."Demo AS"]', "only connections may be here"),
@@ -148,26 +148,26 @@ entity_types = []
     ],
 )
 def test_an_invalid_file_is_refused(
-    container: Container, connection: Connection, file: Path, text: str, said: str
+    container: Container, connection: Connection, file: Path, text: str, output: str
 ) -> None:
-    told = apply(file, text, "--yes", "--no-check")
-    assert (told.exit_code, said in told.output) == (2, True), told.output
+    result = apply(file, text, "--yes", "--no-check")
+    assert (result.exit_code, output in result.output) == (2, True), result.output
     assert container.connections.all() == [connection]
 
 
 def test_links_prevent_a_change_of_company(container: Container, connection: Connection, file: Path) -> None:
     links.save(container.database, connection.id, Record(EntityType.CUSTOMER, "7"), Link("10001"), now=NOW)
-    told = apply(file, '[connections."Demo AS"]\nmoment_company = "1002"', "--yes", "--no-check")
-    assert told.exit_code == 2
-    assert "connections unlink" in told.output
+    result = apply(file, '[connections."Demo AS"]\nmoment_company = "1002"', "--yes", "--no-check")
+    assert result.exit_code == 2
+    assert "connections unlink" in result.output
 
 
 def test_connections_not_in_the_file_are_reported_and_left_alone(
     container: Container, connection: Connection, file: Path
 ) -> None:
-    told = apply(file, "", "--yes")
-    assert told.exit_code == 0
-    assert "Not in the file, unchanged: Demo AS." in told.output
+    result = apply(file, "", "--yes")
+    assert result.exit_code == 0
+    assert "Not in the file, unchanged: Demo AS." in result.output
     assert container.connections.all() == [connection]
 
 
@@ -182,10 +182,10 @@ def test_an_exported_file_has_no_secret_and_changes_nothing(
     container.connections.update(
         connection.id, {"vat_codes": {3000: "3"}, "client_id": 'a "7"'}, actor="", now=NOW
     )
-    text = CliRunner().invoke(main, ["connections", "export"]).stdout
+    text = invoke("connections", "export").stdout
     assert "demo-password" not in text
-    told = apply(file, text, "--dry-run")
-    assert (told.exit_code, told.output) == (0, "All connections match the file.\n")
+    result = apply(file, text, "--dry-run")
+    assert (result.exit_code, result.output) == (0, "All connections match the file.\n")
     again = apply(file, text.replace("vat_codes = {", 'vat_codes = {"3100" = "1", '), "--dry-run")
     assert again.exit_code == 1
 
@@ -193,15 +193,15 @@ def test_an_exported_file_has_no_secret_and_changes_nothing(
 def test_json_has_the_differences_and_webhook_urls(
     container: Container, connection: Connection, file: Path
 ) -> None:
-    told = json.loads(apply(file, DEMO + FJORD, "--yes", "--no-check", "--output", "json").stdout)
-    assert [each["connection"] for each in told["created"]] == ["Fjord AS"]
+    result = json.loads(apply(file, DEMO + FJORD, "--yes", "--no-check", "--output", "json").stdout)
+    assert [each["connection"] for each in result["created"]] == ["Fjord AS"]
     assert {
         "connection": "Demo AS",
         "change": "change",
         "setting": "receivables_account",
         "old": 1500,
         "new": 1501,
-    } in told["differences"]
-    assert told["not_in_file"] == []
+    } in result["differences"]
+    assert result["not_in_file"] == []
     assert len(container.connections.all()) == 2
     assert connection.id

@@ -4,14 +4,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from click.testing import CliRunner
-
 from models.connections.repository import Connection
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import NOW
-from worker.__main__ import main
+from tests.worker.cli.command_runner import invoke
 from worker.container import Container
 
 
@@ -38,7 +36,7 @@ def test_the_audit_log_is_printed_as_json_lines(container: Container, connection
     users.add(container.database, "anna@example.com", rights, password=None, actor="test", now=NOW)
 
     def printed(*arguments: str) -> list[object]:
-        output = CliRunner().invoke(main, ["audit", "export", *arguments]).stdout
+        output = invoke("audit", "export", *arguments).stdout
         return [(each["connection"], each["actor"]) for each in map(json.loads, output.splitlines())]
 
     assert printed() == [("Demo AS", "test"), (None, "test")]

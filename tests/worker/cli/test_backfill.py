@@ -23,11 +23,11 @@ from sync.errors import RateLimitedError, UnavailableError
 from tests.factories import NOW
 from tests.installation import messages
 from tests.sandbox.serving import Systems
-from tests.worker.cli.test_commands import refused, run
+from tests.worker.cli.command_runner import run, run_refused
 from worker import tasks
-from worker.cli.backfill import retrying
+from worker.cli.backfill import retry_while_unavailable
 from worker.container import Container, clock
-from worker.handlers.onboarding import BATCH_SIZE, backfill_of, has_room
+from worker.handlers.onboarding import BATCH_SIZE, create_backfill, has_room
 
 DRAFT = "106939080"
 READS = {
@@ -128,11 +128,11 @@ def test_the_command_syncs_all_in_order_and_prints_their_status(
     container: Container, lane: Lane, monkeypatch: pytest.MonkeyPatch, fresh_systems: Systems
 ) -> None:
     monkeypatch.setattr(time, "sleep", work(lane))
-    said = backfill()
+    output = backfill()
     (entry,) = audit_log.page(container.database, Scope()).lines[:1]
     assert (entry.actor, entry.action.partition(":")[2]) == ("CLI", " customers, invoices, projects")
     assert entry.action.startswith("Started a backfill from ")
-    assert [line.split() for line in said[-3:]] == [
+    assert [line.split() for line in output[-3:]] == [
         ["customer", "1", "1", "0", "0"],
         ["project", "1", "1", "0", "0"],
         ["invoice", "1", "1", "0", "0"],
@@ -162,7 +162,7 @@ def test_there_is_no_room_when_only_the_reserve_for_events_is_left(container: Co
 
 def test_a_backfills_own_requests_count_as_polls(container: Container, connection: Connection) -> None:
     today = clock().date()
-    erp = backfill_of(container, connection, first=today, last=today).context.erp
+    erp = create_backfill(container, connection, first=today, last=today).context.erp
     erp.booked(today, today, costs=AccountRanges(()))
     usage = container.budget.usage()
     assert usage
@@ -183,19 +183,19 @@ def test_an_unavailable_system_is_called_again_when_it_says_or_after_a_while() -
             raise answer
         return answer
 
-    assert retrying(ask, sleep=waits.append) == "here"
+    assert retry_while_unavailable(ask, sleep=waits.append) == "here"
     assert waits == [90, 30]
 
 
 @pytest.mark.usefixtures("finalized")
 def test_a_paused_connection_ends_the_command_with_its_reason(container: Container, lane: Lane) -> None:
     container.connections.pause(lane.connection_id, "The password is wrong.", now=clock())
-    assert "The password is wrong." in refused(*command())
+    assert "The password is wrong." in run_refused(*command())
 
 
 def test_types_not_synced_and_a_period_that_ends_before_it_starts_are_refused(
     container: Container, lane: Lane
 ) -> None:
     container.connections.update(lane.connection_id, {"entity_types": ["customer"]}, actor="test", now=clock())
-    assert "does not bring invoices" in refused(*command("--kinds=invoice"))
-    assert "ends before it starts" in refused(*command("--to=2000-01-01"))
+    assert "does not sync invoices" in run_refused(*command("--kinds=invoice"))
+    assert "ends before it starts" in run_refused(*command("--to=2000-01-01"))

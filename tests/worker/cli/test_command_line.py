@@ -15,13 +15,12 @@ from threading import Thread
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
 from models.inbox import due
 from tests.installation import installed
-from tests.worker.cli.test_commands import run
+from tests.worker.cli.command_runner import invoke, run
 from tests.worker.test_imports import imported_by
 from worker import __main__ as command_line
 from worker.__main__ import main
@@ -33,7 +32,7 @@ HEAVY = ("zeep", "sqlalchemy", "celery", "fastapi", "pydantic")
 
 
 def exit_code(*arguments: str, typed: str = "") -> int:
-    return CliRunner().invoke(main, arguments, input=typed).exit_code
+    return invoke(*arguments, typed=typed).exit_code
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["nonsense"]])
@@ -127,10 +126,10 @@ def test_a_stopped_command_says_how_to_continue(container: Container, connection
     stopping = Thread(target=stop)
     stopping.start()
     days = ("--from=2020-01-01", "--to=2030-12-31", "--entity-type=customer")
-    told = CliRunner().invoke(main, ["connections", "backfill", connection.name, *days])
+    result = invoke("connections", "backfill", connection.name, *days)
     stopping.join()
-    assert told.exit_code == 130
-    assert "Stopped. Workers finish the records already queued. Run the same command again" in told.stderr
+    assert result.exit_code == 130
+    assert "Stopped. Workers finish the records already queued. Run the same command again" in result.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -140,6 +139,6 @@ def test_a_shell_completes_commands_without_importing_them(shell: str, tmp_path:
     script.chmod(0o755)
     words = {"COMP_WORDS": "moment24 rec", "COMP_CWORD": "rec" if shell == "fish" else "1"}
     environ = {**os.environ, **words, "_MOMENT24_COMPLETE": f"{shell}_complete", "PYTHONPATH": str(ROOT)}
-    told = subprocess.run([str(script)], env=environ, capture_output=True, text=True, check=True).stdout
-    assert "reconcile" in told
-    assert "restore" not in told
+    result = subprocess.run([str(script)], env=environ, capture_output=True, text=True, check=True).stdout
+    assert "reconcile" in result
+    assert "restore" not in result

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
@@ -12,21 +11,14 @@ from sync.diagnostics.findings import CheckStatus
 from sync.diagnostics.run_checks import DiagnosticsReport
 from tests.factories import settings
 from tests.installation import add_failed_job
-from tests.sandbox.serving import Systems
-from tests.worker.access_problems import KEPT_OUT, Sickness
-from tests.worker.accounting_problems import IN_THE_LEDGER, LOOKS
-from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
+from tests.worker.access_problems import ACCESS_PROBLEMS, Problem
+from tests.worker.accounting_problems import ACCOUNTING_PROBLEMS, WARNINGS
+from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, BreakableConnection
+from tests.worker.cli.command_runner import invoke
 from worker import tasks
-from worker.__main__ import main
 from worker.cli import all_connections
 from worker.container import Container, clock
 from worker.handlers import diagnostics
-
-
-@pytest.fixture
-def practice(container: Container, fresh_systems: Systems) -> Practice:
-    return healthy(container, fresh_systems)
-
 
 FOR_A_PERSON = (
     "We can't check whether customer numbers can be edited in Moment",
@@ -35,11 +27,11 @@ FOR_A_PERSON = (
 """What cannot be seen from outside, however healthy a connection is."""
 
 
-def test_a_healthy_connection_leaves_only_what_no_call_can_verify(practice: Practice) -> None:
-    findings = practice.findings()
+def test_a_healthy_connection_leaves_only_what_no_call_can_verify(breakable: BreakableConnection) -> None:
+    findings = breakable.findings()
     assert [each.message for each in findings if each.status is CheckStatus.BAD] == []
     assert all(each.message.startswith(FOR_A_PERSON) for each in findings if each.status is CheckStatus.UNKNOWN)
-    told = "\n".join(each.message for each in findings if each.status is CheckStatus.GOOD)
+    result = "\n".join(each.message for each in findings if each.status is CheckStatus.GOOD)
     for words in (
         "accepts the API key for company 1001",
         "Signed in to 24SevenOffice",
@@ -52,45 +44,53 @@ def test_a_healthy_connection_leaves_only_what_no_call_can_verify(practice: Prac
         "books@example.com",
         "Last webhook for invoices",
     ):
-        assert words in told, told
+        assert words in result, result
 
 
-def test_the_doctor_writes_nothing(practice: Practice) -> None:
-    before = [practice.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")]
-    theirs = practice.control("moment", "GET", "books/1001/projectExpenses")
-    practice.findings()
+def test_the_doctor_writes_nothing(breakable: BreakableConnection) -> None:
+    before = [breakable.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")]
+    theirs = breakable.control("moment", "GET", "books/1001/projectExpenses")
+    breakable.findings()
     assert [
-        practice.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")
+        breakable.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")
     ] == before
-    assert practice.control("moment", "GET", "books/1001/projectExpenses") == theirs
-    calls = practice.control("twentyfour", "GET", "calls")
+    assert breakable.control("moment", "GET", "books/1001/projectExpenses") == theirs
+    calls = breakable.control("twentyfour", "GET", "calls")
     assert not [operation for operation in calls if operation.startswith("Save")]
     assert sum(calls.values()) < 25
 
 
-def named(table: list[Sickness]) -> pytest.MarkDecorator:
+def named(table: list[Problem]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         ("infect", "what", "remedy", "setting"), [each[1:] for each in table], ids=[each[0] for each in table]
     )
 
 
-@named([*KEPT_OUT, *IN_THE_LEDGER])
+@named([*ACCESS_PROBLEMS, *ACCOUNTING_PROBLEMS])
 def test_each_error_is_named_once_with_its_remedy(
-    practice: Practice, infect: Callable[[Practice], object], what: str, remedy: str, setting: str
+    breakable: BreakableConnection,
+    infect: Callable[[BreakableConnection], object],
+    what: str,
+    remedy: str,
+    setting: str,
 ) -> None:
-    infect(practice)
-    [found] = [each for each in practice.findings() if each.status is CheckStatus.BAD]
+    infect(breakable)
+    [found] = [each for each in breakable.findings() if each.status is CheckStatus.BAD]
     assert any(each in found.message for each in what.split("|"))
     assert remedy in found.remedy
     assert found.setting == setting
 
 
-@named(LOOKS)
+@named(WARNINGS)
 def test_what_no_call_can_verify_is_a_warning(
-    practice: Practice, infect: Callable[[Practice], object], what: str, remedy: str, setting: str
+    breakable: BreakableConnection,
+    infect: Callable[[BreakableConnection], object],
+    what: str,
+    remedy: str,
+    setting: str,
 ) -> None:
-    infect(practice)
-    findings = practice.findings()
+    infect(breakable)
+    findings = breakable.findings()
     assert [each.message for each in findings if each.status is CheckStatus.BAD] == []
     unknown = [each for each in findings if each.status is CheckStatus.UNKNOWN]
     [found] = [each for each in unknown if not each.message.startswith(FOR_A_PERSON)]
@@ -99,92 +99,92 @@ def test_what_no_call_can_verify_is_a_warning(
     assert found.setting == setting
 
 
-def test_a_series_lags_behind_while_invoices_are_pending(practice: Practice) -> None:
-    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
+def test_a_series_lags_behind_while_invoices_are_pending(breakable: BreakableConnection) -> None:
+    breakable.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
     invoice = Record(EntityType.INVOICE, DRAFT)
-    enqueue(practice.container.database, practice.connection.id, [invoice], now=clock())
-    (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
+    enqueue(breakable.container.database, breakable.connection.id, [invoice], now=clock())
+    (found,) = [each for each in breakable.findings() if each.setting == "voucher_number"]
     assert (found.status, found.remedy) == (
         CheckStatus.UNKNOWN,
         "Invoices in progress: 1. Compare again once they have synced.",
     )
 
 
-def test_a_series_may_lag_behind_an_invoice_that_needs_attention(practice: Practice) -> None:
-    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
-    add_failed_job(practice.container, practice.connection)
-    (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
+def test_a_series_may_lag_behind_an_invoice_that_needs_attention(breakable: BreakableConnection) -> None:
+    breakable.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
+    add_failed_job(breakable.container, breakable.connection)
+    (found,) = [each for each in breakable.findings() if each.setting == "voucher_number"]
     assert (found.status, found.remedy) == (
         CheckStatus.UNKNOWN,
         "Invoices that need attention: 1. Resolve them, then test again.",
     )
 
 
-def test_the_last_synced_invoice_is_searched_for_by_its_number(practice: Practice) -> None:
-    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
+def test_the_last_synced_invoice_is_searched_for_by_its_number(breakable: BreakableConnection) -> None:
+    breakable.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
     records = [
         Record(EntityType.INVOICE, DRAFT),
         Record(EntityType.CUSTOMER, CUSTOMER),
         Record(EntityType.PROJECT, PROJECT),
     ]
-    enqueue(practice.container.database, practice.connection.id, records, now=clock())
+    enqueue(breakable.container.database, breakable.connection.id, records, now=clock())
     for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
-        task(practice.connection.id)
+        task(breakable.connection.id)
     assert "Invoice 1 was found in the ledger by its number and date." in [
-        each.message for each in practice.findings()
+        each.message for each in breakable.findings()
     ]
-    practice.set(posting="draft")
-    assert "found in the ledger" not in "".join(each.message for each in practice.findings())
+    breakable.set(posting="draft")
+    assert "found in the ledger" not in "".join(each.message for each in breakable.findings())
 
 
-def test_an_invoice_that_is_not_found_again_is_a_warning(practice: Practice) -> None:
+def test_an_invoice_that_is_not_found_again_is_a_warning(breakable: BreakableConnection) -> None:
     record, link = Record(EntityType.INVOICE, DRAFT), Link("2026/1")
-    links.save(practice.container.database, practice.connection.id, record, link, now=clock())
-    (found,) = [each for each in practice.findings() if each.tests == "S12, S18"]
+    links.save(breakable.container.database, breakable.connection.id, record, link, now=clock())
+    (found,) = [each for each in breakable.findings() if each.tests == "S12, S18"]
     assert found.status is CheckStatus.UNKNOWN
     assert found.message == "Invoice 1 was synced but can't be found in the ledger by its number."
 
 
-def test_the_series_needs_no_check_when_24sevenoffice_numbers_the_vouchers(practice: Practice) -> None:
-    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
-    practice.set(voucher_number="series")
-    (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
+def test_the_series_needs_no_check_when_24sevenoffice_numbers_the_vouchers(breakable: BreakableConnection) -> None:
+    breakable.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
+    breakable.set(voucher_number="series")
+    (found,) = [each for each in breakable.findings() if each.setting == "voucher_number"]
     assert (found.status, found.message) == (CheckStatus.GOOD, "The next voucher gets number 500 of the series.")
 
 
-def test_the_command_prints_a_table_and_fails_if_anything_is_bad(practice: Practice) -> None:
-    healthy = CliRunner().invoke(main, ["doctor", "Demo AS"])
+def test_the_command_prints_a_table_and_fails_if_anything_is_bad(breakable: BreakableConnection) -> None:
+    healthy = invoke("doctor", "Demo AS")
     assert healthy.exit_code == 0, healthy.output
     assert "ok    S1" in healthy.output
-    practice.set(receivables_account=1501, password="wrong")
-    ill = CliRunner().invoke(main, ["doctor", "Demo AS"])
-    assert ill.exit_code == 1
-    assert "BAD" in ill.output
-    assert "-> Enter user name and password again in the settings" in ill.output
-    assert "demo-password" not in ill.output
-    assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 2
+    breakable.set(receivables_account=1501, password="wrong")
+    broken = invoke("doctor", "Demo AS")
+    assert broken.exit_code == 1
+    assert "BAD" in broken.output
+    assert "-> Enter them again in the connection's settings" in broken.output
+    assert "demo-password" not in broken.output
+    assert invoke("doctor", "Nobody").exit_code == 2
 
 
-def test_all_started_connections_are_checked_with_one_line_each(practice: Practice) -> None:
-    connections = practice.container.connections
+def test_all_started_connections_are_checked_with_one_line_each(breakable: BreakableConnection) -> None:
+    connections = breakable.container.connections
     connections.add(
         "Ny AS", settings(moment_company="ny-as", password="wrong"), actor="test", now=clock(), started=False
     )
-    fine = CliRunner().invoke(main, ["doctor", "--all"])
+    fine = invoke("doctor", "--all")
     assert (fine.exit_code, fine.output.count("ok    Demo AS: ")) == (0, 1), fine.output
     connections.add("Fjord AS", settings(moment_company="fjord-as", password="wrong"), actor="test", now=clock())
-    ill = CliRunner().invoke(main, ["doctor", "--all"])
-    *lines, total = ill.output.splitlines()
+    broken = invoke("doctor", "--all")
+    *lines, total = broken.output.splitlines()
     assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
     assert "24SevenOffice rejected the user name or password" in lines[1]
-    assert (ill.exit_code, total) == (1, "Connections: 2, with problems: 1.")
+    assert (broken.exit_code, total) == (1, "Connections: 2, with problems: 1.")
 
 
 def test_a_crash_on_one_connection_does_not_stop_the_checks_of_others(
-    practice: Practice, monkeypatch: pytest.MonkeyPatch
+    breakable: BreakableConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    examine, broken = diagnostics.run_diagnostics, practice.connection.id
-    practice.container.connections.add(
+    examine, broken = diagnostics.run_diagnostics, breakable.connection.id
+    breakable.container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as", password="wrong"), actor="test", now=clock()
     )
 
@@ -192,27 +192,27 @@ def test_a_crash_on_one_connection_does_not_stop_the_checks_of_others(
         return examine(container, connection) if connection.id != broken else vars(connection)["password"]
 
     monkeypatch.setattr(diagnostics, "run_diagnostics", odd)
-    told = CliRunner().invoke(main, ["doctor", "--all"])
-    *lines, total = told.stdout.splitlines()
+    result = invoke("doctor", "--all")
+    *lines, total = result.stdout.splitlines()
     assert "BAD   Demo AS: The integration itself failed (TypeError); see the log." in lines
     assert any("24SevenOffice rejected the user name or password" in line for line in lines)
-    assert (told.exit_code, total) == (1, "Connections: 2, with problems: 2.")
+    assert (result.exit_code, total) == (1, "Connections: 2, with problems: 2.")
 
 
 def test_checks_of_all_connections_wait_for_spare_requests(
-    practice: Practice, monkeypatch: pytest.MonkeyPatch
+    breakable: BreakableConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spare = iter([False, False, True])
     monkeypatch.setattr(all_connections, "has_spare_requests", lambda _: next(spare))
     monkeypatch.setattr(all_connections, "RETRY_SECONDS", 0)
-    told = CliRunner().invoke(main, ["doctor", "--all"])
-    assert told.stderr == "Waiting for spare 24SevenOffice API quota.\n"
-    assert told.stdout.startswith(f"ok    {practice.connection.name}: ")
+    result = invoke("doctor", "--all")
+    assert result.stderr == "Waiting for spare 24SevenOffice API quota.\n"
+    assert result.stdout.startswith(f"ok    {breakable.connection.name}: ")
 
 
 @pytest.mark.parametrize("arguments", [[], ["Demo AS", "--all"], ["--all", "--write"]])
-def test_either_one_connection_or_all_must_be_given(practice: Practice, arguments: list[str]) -> None:
+def test_either_one_connection_or_all_must_be_given(breakable: BreakableConnection, arguments: list[str]) -> None:
     for command in ("doctor", "reconcile"):
-        refused = CliRunner().invoke(main, [command, *arguments])
+        refused = invoke(command, *arguments)
         assert (refused.exit_code, "Usage: " in refused.output) == (2, True)
-    assert practice.connection
+    assert breakable.connection

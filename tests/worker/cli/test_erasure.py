@@ -3,8 +3,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from sqlalchemy import text
 
 from models import uploaded_documents
 from models.admin import job_list, reminders
@@ -26,11 +24,11 @@ from tests.factories import settings
 from tests.installation import add_failed_job
 from tests.models.completed_jobs import completed_job
 from tests.sandbox.serving import Systems
-from tests.worker.cli.test_commands import run
+from tests.worker.cli.command_runner import invoke, run
+from tests.worker.cli.database_dump import dump
 from worker import tasks
-from worker.__main__ import main
 from worker.container import Container, clock
-from worker.handlers.diagnostics import check
+from worker.handlers.diagnostics import check_login
 
 API = "api/1.0/companies/1001"
 KARI, MAIL = "Kåre Østby", "kare.ostby@example.com"
@@ -70,17 +68,6 @@ OTHERS = {
     "users": "role language password_hash factor_secret subject",
 }
 """Text columns that name no person: enum values, ids, hashes, and encrypted values."""
-
-
-def dump(container: Container) -> str:
-    """Return everything in the database as one text."""
-    with container.database.transaction() as session:
-        rows = [
-            row
-            for table in Base.metadata.sorted_tables
-            for row in session.scalars(text(f'select to_jsonb(each)::text from "{table.name}" as each'))  # noqa: S608 - our own tables
-        ]
-    return "\n".join(rows)
 
 
 def moment(fresh_systems: Systems, method: str, path: str, body: object) -> Any:
@@ -179,20 +166,20 @@ def test_a_person_who_was_erased_is_named_nowhere(
 
 
 def test_alert_recipients_must_be_corrected_by_hand(container: Container, connection: Connection) -> None:
-    said = run("people", "erase", "books@example.com", "--yes")
-    assert f"Correct manually (see connections set): settings of connection {connection.id}." in said
+    output = run("people", "erase", "books@example.com", "--yes")
+    assert f"Correct manually (see connections set): settings of connection {connection.id}." in output
     assert container.connections.get(connection.id).settings == connection.settings
 
 
 def test_the_last_administrator_stays(container: Container) -> None:
     users.add(container.database, MAIL, Rights(Role.ADMINISTRATOR, Scope()), password=None, actor="x", now=clock())
-    result = CliRunner().invoke(main, ["people", "erase", MAIL, "--yes"])
+    result = invoke("people", "erase", MAIL, "--yes")
     assert result.exit_code == 2
     assert users.get_by_email(container.database, MAIL)
 
 
 def test_a_name_so_short_that_it_is_part_of_others_is_refused(container: Container) -> None:
-    assert CliRunner().invoke(main, ["people", "show", "Bo"]).exit_code == 2
+    assert invoke("people", "show", "Bo").exit_code == 2
     assert dump(container) == ""
 
 
@@ -212,8 +199,8 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
     stays, token = container.connections.add(
         "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=now
     )
-    kept = dump(container).splitlines()
-    known = settings(identity_id=check(container, settings()).id, entity_types=tuple(EntityType))
+    remaining = dump(container).splitlines()
+    known = settings(identity_id=check_login(container, settings()).id, entity_types=tuple(EntityType))
     leaves, leaving_token = container.connections.add("Elv AS", known, actor="test", now=now)
     only = Rights(Role.VIEWER, Scope(frozenset({leaves.id})))
     user = users.add(database, MAIL, only, password=None, actor="test", now=now)
@@ -224,12 +211,12 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
     add_failed_job(container, leaves)
     assert container.redis.keys(f"*:{leaves.id}")
     assert container.redis.keys("twentyfour:session:*")
-    refused = CliRunner().invoke(main, ["connections", "erase", "Elv AS"], input="Fjord AS\n")
+    refused = invoke("connections", "erase", "Elv AS", typed="Fjord AS\n")
     assert "Nothing was erased." in refused.output
     assert "Elv AS" in dump(container)
 
-    said = run("connections", "erase", "Elv AS", typed="Elv AS\n")
-    assert f"These users no longer see any connection: {MAIL}." in said
+    output = run("connections", "erase", "Elv AS", typed="Elv AS\n")
+    assert f"These users no longer have any connection: {MAIL}." in output
     assert webhook_intake.find_target(database, leaving_token) is None
     assert webhook_intake.find_target(database, token)
     tables = [table for table in Base.metadata.sorted_tables if "connection_id" in table.c]
@@ -238,7 +225,7 @@ def test_an_erased_connection_leaves_nothing_behind(container: Container, fresh_
     assert ids <= {stays.id, None}
     left = dump(container)
     assert "Elv AS" not in left
-    assert set(kept) <= set(left.splitlines())
+    assert set(remaining) <= set(left.splitlines())
     assert container.redis.keys(f"*:{leaves.id}") == container.redis.keys(f"dispatched:{leaves.id}:*") == []
     assert container.redis.keys("twentyfour:session:*") == []
 
@@ -257,7 +244,7 @@ def test_nothing_is_erased_while_a_worker_processes_a_job(container: Container, 
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "7")], now=now)
     lane = Lane(connection.id, EntityType.CUSTOMER)
     assert leases.acquire(container.database, lane, limit=1, now=now, until=now + timedelta(hours=1))
-    result = CliRunner().invoke(main, ["connections", "erase", connection.name], input=f"{connection.name}\n")
+    result = invoke("connections", "erase", connection.name, typed=f"{connection.name}\n")
     assert "A worker is processing some of its records." in result.output
     assert job_list.latest(container.database, JobFilter())
     assert container.connections.get(connection.id).paused_because

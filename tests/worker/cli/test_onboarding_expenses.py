@@ -13,7 +13,7 @@ from models.inbox import cursors
 from tests.factories import NOW, settings
 from tests.installation import messages
 from tests.sandbox.serving import Systems
-from tests.worker.cli.test_commands import refused, run
+from tests.worker.cli.command_runner import run, run_refused
 from worker import tasks
 from worker.container import Container, clock
 
@@ -85,7 +85,7 @@ def test_an_import_puts_vouchers_into_the_inbox_and_dispatches(
     container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
     enter(fresh_systems)
-    assert run("expenses", "import", "Demo AS", "--days=3") == "Vouchers due now: 1.\n"
+    assert run("expenses", "import", "Demo AS", "--days=3") == "Vouchers queued: 1.\n"
     assert messages(container) == [("sync_expenses", connection.id)]
     assert cursors.position(container.database, Lane(connection.id, EntityType.EXPENSE)) is None
     tasks.sync_expenses(connection.id)
@@ -119,6 +119,6 @@ def test_a_dry_run_works_on_a_connection_that_is_not_started(
     enter(fresh_systems)
     container.connections.update(connection.id, {"entity_types": ["invoice"]}, actor="test", now=clock())
     assert dry_run()[-1] == "Expenses that would be imported: 1, with files: 1."
-    assert "brings no expenses" in refused("expenses", "import", "Demo AS", "--days=3")
+    assert "syncs no expenses" in run_refused("expenses", "import", "Demo AS", "--days=3")
     container.connections.update(connection.id, {"expense_accounts": ""}, actor="test", now=clock())
-    assert "lists no accounts" in refused("expenses", "import", "Demo AS", "--days=3", "--dry-run")
+    assert "lists no accounts" in run_refused("expenses", "import", "Demo AS", "--days=3", "--dry-run")

@@ -7,7 +7,7 @@ from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Scope
 from tests.installation import messages
 from tests.sandbox.serving import Systems
-from tests.worker.cli.test_commands import refused, run
+from tests.worker.cli.command_runner import run, run_refused
 from worker import tasks
 from worker.container import Container
 
@@ -35,13 +35,13 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(
     enter(fresh_systems, "Nordlys AS", 10234)
     enter(fresh_systems, "Fjord AS", 10235, 10236)
     enter(fresh_systems, "Ny AS")
-    said = run("connections", "match", connection.name, "--dry-run").splitlines()
-    rows = {name: line for line in said for name in ("Nordlys AS", "Fjord AS", "Ny AS") if name in line}
-    assert rows["Nordlys AS"].split("  ")[-1].strip() == "is the same"
+    output = run("connections", "match", connection.name, "--dry-run").splitlines()
+    rows = {name: line for line in output for name in ("Nordlys AS", "Fjord AS", "Ny AS") if name in line}
+    assert rows["Nordlys AS"].split("  ")[-1].strip() == "match"
     assert "10234" in rows["Nordlys AS"]
-    assert rows["Fjord AS"].endswith("to be asked  10235, 10236")
+    assert rows["Fjord AS"].endswith("uncertain  10235, 10236")
     assert rows["Ny AS"].endswith("new")
-    assert "--create" in said[-1]
+    assert "--create" in output[-1]
     assert messages(container) == []
     assert started(container) == []
     assert [company["external_id"] for company in customers(fresh_systems)] == ["", "", ""]
@@ -58,10 +58,10 @@ def test_a_choice_is_offered_and_saved(
     assert job
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
     assert "10236" in run("jobs", "show", str(job.id))
-    assert "does not offer that" in refused("jobs", "choose", str(job.id), "10001")
-    assert "Specify a number" in refused("jobs", "choose", str(job.id))
-    assert "Specify a number" in refused("jobs", "choose", str(job.id), "10235", "--new")
-    assert "no choice to undo" in refused("jobs", "choose", str(job.id), "--undo")
+    assert "does not offer that" in run_refused("jobs", "choose", str(job.id), "10001")
+    assert "Specify a number" in run_refused("jobs", "choose", str(job.id))
+    assert "Specify a number" in run_refused("jobs", "choose", str(job.id), "10235", "--new")
+    assert "no choice to undo" in run_refused("jobs", "choose", str(job.id), "--undo")
     assert "Matched with Customer 10236" in run("jobs", "choose", str(job.id), "10236")
     assert "The match was undone." in run("jobs", "choose", str(job.id), "--undo")
     assert "Matched with Customer 10236" in run("jobs", "choose", str(job.id), "10236")

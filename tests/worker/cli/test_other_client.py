@@ -12,7 +12,7 @@ from models.inbox.enqueue import enqueue
 from tests.factories import NOW, settings
 from tests.installation import installed
 from tests.sandbox.serving import Systems
-from tests.worker.cli.test_erasure import dump
+from tests.worker.cli.database_dump import dump
 from worker import tasks
 from worker.container import Container, clock
 
@@ -30,8 +30,8 @@ class Rival:
         self.names = iter(CUSTOMERS)
 
     def connect(self, **login: object) -> None:
-        told = {"moment_company": "1002", "moment_api_key": KEY, "error_emails": (MAIL,), **login}
-        self.connection, _ = self.container.connections.add("Rival AS", settings(**told), actor="test", now=NOW)
+        values = {"moment_company": "1002", "moment_api_key": KEY, "error_emails": (MAIL,), **login}
+        self.connection, _ = self.container.connections.add("Rival AS", settings(**values), actor="test", now=NOW)
 
     def enter(self, **login: object) -> None:
         self.container.connections.update(self.connection.id, login, actor="test", now=clock())
@@ -168,7 +168,7 @@ def test_only_the_number_of_clients_that_a_login_reaches_is_stored(
     number = container.connections.get(rival.connection.id).client_number
     login = {"username": "demo@example.com", "identity_id": ""}
     container.connections.update(rival.connection.id, login, actor="test", now=clock(), client_number=number)
-    told = dump(container)
-    assert "The user has access to {number} clients" in told
-    assert [each.id for each in reached if each.id in told] == []
-    assert [each.client for each in reached if each.client in told] == []
+    stored = dump(container)
+    assert "The user has access to {number} clients" in stored
+    assert [each.id for each in reached if each.id in stored] == []
+    assert [each.client for each in reached if each.client in stored] == []

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import select
 
 from models.connections.repository import Connection, Connections
@@ -11,7 +11,7 @@ from models.receivers.outbox import EVENT_TYPES, DeliveryState, EventType
 from models.schema.receiver_tables import EventReceiverRow
 from tests.factories import NOW, settings
 from tests.installation import environment, messages
-from worker.__main__ import main
+from tests.worker.cli.command_runner import invoke
 from worker.container import Container, clock
 
 URL = "https://crm.example/events"
@@ -34,7 +34,7 @@ def connection(connections: Connections) -> Connection:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["receivers", *arguments])
+    return invoke("receivers", *arguments)
 
 
 def secret_in(output: str) -> str:
@@ -78,7 +78,7 @@ def test_a_receiver_is_tested_and_failed_events_are_replayed(container: Containe
     assert messages(container) == [("deliver_events", 1)]
     assert "by hand" in (run("disable", "1"), run("list"))[1].output
     assert run("replay", "1", "--since=2026-01-01").output == "Events resent: 0.\n"
-    assert "It is disabled: enable it first." in run("test", "1").output
+    assert "is disabled: enable it first." in run("test", "1").output
     run("enable", "1")
     assert run("replay", "1", "--since=2026-01-01 08:00").output == "Events resent: 1.\n"
     (line,) = deliveries.log_page(container.database, 1, key=None).lines
@@ -96,6 +96,6 @@ def test_a_secret_is_rotated_and_a_receiver_removed(container: Container) -> Non
 def test_keys_rotate_encrypts_the_secrets_of_receivers_again(container: Container) -> None:
     secret = secret_in(run("add", URL).output)
     before = container.database.scalar(select(EventReceiverRow.secret))
-    assert CliRunner().invoke(main, ["keys", "rotate"]).exit_code == 0
+    assert invoke("keys", "rotate").exit_code == 0
     assert container.database.scalar(select(EventReceiverRow.secret)) != before
     assert container.receivers.secrets(1, now=clock()) == [secret]

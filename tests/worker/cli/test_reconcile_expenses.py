@@ -5,42 +5,42 @@ import json
 from datetime import date
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from models.connections.repository import Connection
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
 from tests.sandbox.serving import Systems
-from tests.worker.month_of_expenses import COST, FAULTS, OWED, SECOND, Fault, Outlays, expense
+from tests.worker.cli.command_runner import invoke
+from tests.worker.month_of_expenses import COST, FAULTS, OWED, SECOND, ExpenseMonth, Fault, expense
 from tests.worker.month_of_invoices import DAY, FIRST, LAST, YEAR
-from worker.__main__ import main
 from worker.container import Container
 
 OCTOBER = ("--month", f"{YEAR}-10")
 
 
 @pytest.fixture
-def kept(container: Container, connection: Connection, fresh_systems: Systems) -> Outlays:
-    return Outlays(container, connection, fresh_systems)
+def books(container: Container, connection: Connection, fresh_systems: Systems) -> ExpenseMonth:
+    return ExpenseMonth(container, connection, fresh_systems)
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["reconcile", "Demo AS", *arguments])
+    return invoke("reconcile", "Demo AS", *arguments)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault[0] for fault in FAULTS])
-def test_a_planted_fault_is_found_and_nothing_else(kept: Outlays, fault: Fault) -> None:
+def test_a_planted_fault_is_found_and_nothing_else(books: ExpenseMonth, fault: Fault) -> None:
     _, plant, standing, points = fault
-    plant(kept)
-    report = kept.compared()
+    plant(books)
+    report = books.compared()
     (found,) = report.discrepancies
     assert (found.type.value, tuple(each.field.value for each in found.differences)) == (standing, points)
     assert report.count("equal") == 2 + ("49999" in found.expense)
 
 
-def test_clean_ledgers_agree(kept: Outlays) -> None:
-    kept.sync_now(SECOND)
-    report = kept.compared()
+def test_clean_ledgers_agree(books: ExpenseMonth) -> None:
+    books.sync_now(SECOND)
+    report = books.compared()
     assert (report.discrepancies, report.counts) == ([], {"equal": 3})
     (total,) = report.totals
     assert (total.account, total.moment, total.ledger) == (4300, 375000, 375000)
@@ -48,128 +48,130 @@ def test_clean_ledgers_agree(kept: Outlays) -> None:
 
 @pytest.mark.parametrize(("month", "found"), [(7, ["date"]), (11, [])])
 def test_an_expense_is_compared_in_the_month_of_its_voucher_and_in_its_own(
-    kept: Outlays, month: int, found: list[str]
+    books: ExpenseMonth, month: int, found: list[str]
 ) -> None:
-    kept.alter(expenseDate=DAY.replace(month=7).isoformat())
-    report = kept.compared(date(YEAR, month, 1), date(YEAR, month, 30))
+    books.alter(expenseDate=DAY.replace(month=7).isoformat())
+    report = books.compared(date(YEAR, month, 1), date(YEAR, month, 30))
     assert [point.field.value for each in report.discrepancies for point in each.differences] == found
 
 
-def test_an_expense_dated_in_another_year_is_reported_there_too(kept: Outlays) -> None:
-    kept.alter(expenseDate=f"{YEAR + 1}-01-02")
-    (found,) = kept.compared(date(YEAR + 1, 1, 1), date(YEAR + 1, 1, 31)).discrepancies
+def test_an_expense_dated_in_another_year_is_reported_there_too(books: ExpenseMonth) -> None:
+    books.alter(expenseDate=f"{YEAR + 1}-01-02")
+    (found,) = books.compared(date(YEAR + 1, 1, 1), date(YEAR + 1, 1, 31)).discrepancies
     (point,) = found.differences
     assert (point.field.value, point.moment, point.ledger) == ("date", f"02.01.{YEAR + 1}", str(YEAR))
 
 
-def test_a_cost_moved_to_another_project_shows_a_missing_and_a_surplus_expense(kept: Outlays) -> None:
-    kept.correct(0, project=2)
-    report = kept.compared()
+def test_a_cost_moved_to_another_project_shows_a_missing_and_a_surplus_expense(books: ExpenseMonth) -> None:
+    books.correct(0, project=2)
+    report = books.compared()
     assert sorted(each.type.value for each in report.discrepancies) == ["not in Moment", "only in Moment"]
-    kept.resend(report.discrepancies[0])
-    assert kept.compared().agree
+    books.resend(report.discrepancies[0])
+    assert books.compared().agree
 
 
-def test_records_left_out_on_purpose_are_counted_but_are_no_difference(kept: Outlays) -> None:
-    kept.lose_approval()
+def test_records_left_out_on_purpose_are_counted_but_are_no_difference(books: ExpenseMonth) -> None:
+    books.lose_approval()
     elsewhere = [
         {**COST, "project": None, "amount": "1.00"},
         {**COST, "account": 4500, "amount": "1.00"},
         {**COST, "project": 77, "amount": "1.00"},
     ]
-    kept.office("POST", "projects", {"number": 77, "name": "Ikke i Moment"})
-    kept.enter(*elsewhere, {**OWED, "amount": "-3.00"})
-    kept.moment("POST", "projectExpenses", expense(externalId="reise-7"))
-    kept.moment("POST", "projectExpenses", expense())
-    report = kept.compared()
+    books.office("POST", "projects", {"number": 77, "name": "Ikke i Moment"})
+    books.enter(*elsewhere, {**OWED, "amount": "-3.00"})
+    books.moment("POST", "projectExpenses", expense(externalId="reise-7"))
+    books.moment("POST", "projectExpenses", expense())
+    report = books.compared()
     assert report.agree
-    told = {"equal": 2, "not_approved": 1, "no_project": 1, "not_listed": 1, "unknown_project": 1}
-    assert report.counts == told
+    result = {"equal": 2, "not_approved": 1, "no_project": 1, "not_listed": 1, "unknown_project": 1}
+    assert report.counts == result
 
 
 @pytest.mark.parametrize("name", ["x", "1-2-3-4/5", "²-1-1/1/²", "2026-104-40001", "1-1-1/1/" + "9" * 5000])
-def test_a_handwritten_external_id_is_reported_as_it_is(kept: Outlays, name: str) -> None:
-    kept.moment("POST", "projectExpenses", expense(externalId=f"24so:{name}"))
-    (found,) = kept.compared().discrepancies[-1:]
+def test_a_handwritten_external_id_is_reported_as_it_is(books: ExpenseMonth, name: str) -> None:
+    books.moment("POST", "projectExpenses", expense(externalId=f"24so:{name}"))
+    (found,) = books.compared().discrepancies[-1:]
     assert (found.type.value, found.expense, found.can_be_sent) == ("only in Moment", name, False)
     assert "24so" not in found.voucher_names
     assert run(*OCTOBER).exit_code == 1
 
 
-def test_a_removed_expense_is_no_discrepancy_once_it_is_known(kept: Outlays) -> None:
-    kept.delete()
-    kept.correct(0, comment="Gips og skruer")
-    kept.sync_now(SECOND)
-    report = kept.compared()
+def test_a_removed_expense_is_no_discrepancy_once_it_is_known(books: ExpenseMonth) -> None:
+    books.delete()
+    books.correct(0, comment="Gips og skruer")
+    books.sync_now(SECOND)
+    report = books.compared()
     assert (report.agree, report.counts) == (True, {"equal": 2, "removed": 1})
 
 
-def test_expenses_that_the_settings_now_leave_out_stay(kept: Outlays) -> None:
-    kept.sync_now(SECOND)
-    kept.update_settings(expense_accounts="6590")
-    assert kept.compared().counts == {}
-    kept.update_settings(expense_accounts="4300", expense_from=DAY.replace(day=20))
-    assert kept.compared().counts == {"equal": 1, "before_first_day": 2, "kept": 2}
+def test_expenses_that_the_settings_now_leave_out_stay(books: ExpenseMonth) -> None:
+    books.sync_now(SECOND)
+    books.update_settings(expense_accounts="6590")
+    assert books.compared().counts == {}
+    books.update_settings(expense_accounts="4300", expense_from=DAY.replace(day=20))
+    assert books.compared().counts == {"equal": 1, "before_first_day": 2, "kept": 2}
 
 
-def test_expenses_are_not_read_on_a_connection_without_them(kept: Outlays) -> None:
-    kept.update_settings(entity_types=("customer", "project", "invoice"))
-    before = kept.calls()
-    report = reconcile(kept.container.open_context(kept.connection, refuse_writes), FIRST, LAST)
+def test_expenses_are_not_read_on_a_connection_without_them(books: ExpenseMonth) -> None:
+    books.update_settings(entity_types=("customer", "project", "invoice"))
+    before = books.calls()
+    report = reconcile(books.container.open_context(books.connection, refuse_writes), FIRST, LAST)
     assert report.expenses is None
-    assert kept.calls().get("GetFileInfo") == before.get("GetFileInfo")
+    assert books.calls().get("GetFileInfo") == before.get("GetFileInfo")
 
 
 @pytest.mark.parametrize("days", [("--year", str(YEAR)), OCTOBER], ids=["year", "month"])
-def test_24sevenoffice_gets_under_twenty_calls_even_with_expenses(kept: Outlays, days: tuple[str, str]) -> None:
-    kept.lose_approval()
-    kept.stranger()
-    before = sum(kept.calls().values())
+def test_24sevenoffice_gets_under_twenty_calls_even_with_expenses(
+    books: ExpenseMonth, days: tuple[str, str]
+) -> None:
+    books.lose_approval()
+    books.stranger()
+    before = sum(books.calls().values())
     assert run(*days).exit_code == 1
-    assert sum(kept.calls().values()) - before < 20
+    assert sum(books.calls().values()) - before < 20
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault[2] in {"not in Moment", "only in Moment"}])
-def test_a_discrepancy_synced_again_is_gone(kept: Outlays, fault: Fault) -> None:
-    fault[1](kept)
-    (found,) = kept.compared().discrepancies
+def test_a_discrepancy_synced_again_is_gone(books: ExpenseMonth, fault: Fault) -> None:
+    fault[1](books)
+    (found,) = books.compared().discrepancies
     if "49999" in found.expense:
         assert not found.can_be_sent
         return
     assert found.can_be_sent
     for _ in range(2):
-        kept.resend(found)
-    assert kept.compared().agree
+        books.resend(found)
+    assert books.compared().agree
 
 
-def test_syncing_an_altered_expense_again_restores_what_the_ledger_says(kept: Outlays) -> None:
-    kept.alter(amountInclVat=1350, supplierName="Byggmax AS", description="Plank", expenseDate=f"{YEAR}-07-01")
-    (found,) = kept.compared().discrepancies
-    kept.resend(found)
-    assert kept.compared().agree
-    assert len(kept.expenses()) == 3
+def test_syncing_an_altered_expense_again_restores_what_the_ledger_says(books: ExpenseMonth) -> None:
+    books.alter(amountInclVat=1350, supplierName="Byggmax AS", description="Plank", expenseDate=f"{YEAR}-07-01")
+    (found,) = books.compared().discrepancies
+    books.resend(found)
+    assert books.compared().agree
+    assert len(books.expenses()) == 3
 
 
-def test_syncing_an_invoiced_expense_again_is_not_offered(kept: Outlays) -> None:
-    kept.alter(amountInclVat=1350)
-    kept.invoice(kept.expenses()[-1]["id"])
-    (found,) = kept.compared().discrepancies
+def test_syncing_an_invoiced_expense_again_is_not_offered(books: ExpenseMonth) -> None:
+    books.alter(amountInclVat=1350)
+    books.invoice(books.expenses()[-1]["id"])
+    (found,) = books.compared().discrepancies
     assert (found.can_be_sent, found.details[-1]) == (
         False,
         "It is invoiced in Moment, and can no longer be changed.",
     )
 
 
-def test_for_a_duplicated_expense_the_linked_one_is_named(kept: Outlays) -> None:
-    kept.double()
-    known, twin = (str(each["id"]) for each in kept.expenses() if SECOND in each["externalId"])
-    (found,) = kept.compared().discrepancies
+def test_for_a_duplicated_expense_the_linked_one_is_named(books: ExpenseMonth) -> None:
+    books.double()
+    known, twin = (str(each["id"]) for each in books.expenses() if SECOND in each["externalId"])
+    (found,) = books.compared().discrepancies
     assert found.details == [f"Moment has it 2 times, under the ids {known}, {twin}: keep {known}."]
     assert not found.can_be_sent
 
 
-def test_the_command_prints_expenses_as_table_csv_and_json(kept: Outlays) -> None:
-    kept.alter(amountInclVat=1350)
+def test_the_command_prints_expenses_as_table_csv_and_json(books: ExpenseMonth) -> None:
+    books.alter(amountInclVat=1350)
     table = run(*OCTOBER)
     assert table.exit_code == 1
     assert "Amount: 1 350,00 in Moment, 1 250,00 in the ledger" in table.output
@@ -177,6 +179,6 @@ def test_the_command_prints_expenses_as_table_csv_and_json(kept: Outlays) -> Non
     (row,) = csv.DictReader(run(*OCTOBER, "--output=csv").output.splitlines())
     assert (row["entity_type"], row["number"], row["amount"]) == ("expense", "F-15", "1250.00")
     assert "40002" in row["vouchers"]
-    told = json.loads(run(*OCTOBER, "--output=json").output)
-    assert told["expenses"]["discrepancies"][0]["differences"] == [["amount", "1 350,00", "1 250,00"]]
-    assert told["expenses"]["counts"] == {"equal": 2}
+    result = json.loads(run(*OCTOBER, "--output=json").output)
+    assert result["expenses"]["discrepancies"][0]["differences"] == [["amount", "1 350,00", "1 250,00"]]
+    assert result["expenses"]["counts"] == {"equal": 2}

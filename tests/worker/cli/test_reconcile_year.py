@@ -119,5 +119,5 @@ def change(voucher: Voucher, fields: Callable[[Line], dict[str, Any]]) -> None:
 
 
 def calls(many: Thousands) -> int:
-    told: dict[str, int] = requests.get(f"{many.addresses['twentyfour']}/calls", timeout=10).json()
-    return sum(told.values())
+    counts: dict[str, int] = requests.get(f"{many.addresses['twentyfour']}/calls", timeout=10).json()
+    return sum(counts.values())

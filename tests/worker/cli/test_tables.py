@@ -16,8 +16,8 @@ from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import NOW
 from tests.installation import add_failed_job
-from tests.worker.cli.test_commands import run
-from worker.cli.tables import Shown, Table
+from tests.worker.cli.command_runner import run
+from worker.cli.tables import Cell, Table
 from worker.container import Container
 
 TABLE = Table(
@@ -95,27 +95,27 @@ def test_norwegian_excel_gets_semicolons_decimal_commas_and_its_own_time(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     TABLE.print([ROW], "excel")
-    told = capsys.readouterr().out
-    assert told.startswith("\ufeffname;amount;")
-    (row,) = csv.DictReader(told[1:].splitlines(), delimiter=";")
+    result = capsys.readouterr().out
+    assert result.startswith("\ufeffname;amount;")
+    (row,) = csv.DictReader(result[1:].splitlines(), delimiter=";")
     assert (row["name"], row["amount"], row["day"]) == ("'=Fjord", "-12345,50", "01.06.2026")
     assert row["at"] == "01.06.2026 14:00:00"
 
 
 def test_tables_may_show_a_value_as_another_text(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(columns={"status": "status"})
-    for output, said in (("table", "status\nBAD\n"), ("csv", "status\r\nbad\r\n")):
-        table.print([{"status": Shown("bad", "BAD")}], output)
-        assert capsys.readouterr().out == said
+    for output, text in (("table", "status\nBAD\n"), ("csv", "status\r\nbad\r\n")):
+        table.print([{"status": Cell("bad", "BAD")}], output)
+        assert capsys.readouterr().out == text
     table.print([], "table")
     assert capsys.readouterr().out == "Nothing.\n"
 
 
 def listed(*command: str) -> list[Mapping[str, Any]]:
     rows = list(csv.DictReader(run(*command, "--output", "csv").splitlines()))
-    told: list[Mapping[str, Any]] = json.loads(run(*command, "--output=json"))
-    assert [list(each) for each in rows] == [list(each) for each in told]
-    return told
+    result: list[Mapping[str, Any]] = json.loads(run(*command, "--output=json"))
+    assert [list(each) for each in rows] == [list(each) for each in result]
+    return result
 
 
 def test_connections_jobs_and_users_are_listed_for_programs(container: Container, connection: Connection) -> None:

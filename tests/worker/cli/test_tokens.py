@@ -12,13 +12,13 @@ from models.enums import Scope
 from models.invalid_input import InvalidInputError
 from models.users import tokens
 from models.users.tokens import TokenRefusedError, TokenScope
-from tests.worker.cli.test_commands import refused, run
+from tests.worker.cli.command_runner import run, run_refused
 from worker.container import Container, clock
 
 
 def test_a_token_is_created_listed_and_revoked(container: Container, connection: Connection) -> None:
-    said = run("tokens", "create", "ERP", "--scope=jobs:read", "--connection=Demo AS", "--days=30").splitlines()
-    text = said[-1]
+    output = run("tokens", "create", "ERP", "--scope=jobs:read", "--connection=Demo AS", "--days=30").splitlines()
+    text = output[-1]
     token = tokens.find(container.database, text, now=clock())
     assert (token.name, token.scopes, token.scope) == (
         "ERP",
@@ -54,7 +54,7 @@ def test_a_token_is_for_all_connections_and_90_days_unless_said_otherwise(contai
 )
 @pytest.mark.usefixtures("container")
 def test_invalid_input_is_refused(arguments: tuple[str, ...]) -> None:
-    assert "Error" in refused("tokens", *arguments)
+    assert "Error" in run_refused("tokens", *arguments)
 
 
 @pytest.mark.usefixtures("connection")

@@ -6,36 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from sync.diagnostics.write_tests.artifacts import NAME
-from tests.sandbox.serving import Systems
-from tests.worker.broken_connection import OUTGOING, Practice, healthy
-from worker.__main__ import main
-from worker.container import Container
+from tests.worker.broken_connection import OUTGOING, BreakableConnection
+from tests.worker.cli.command_runner import invoke
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def practice(container: Container, fresh_systems: Systems) -> Practice:
-    return healthy(container, fresh_systems)
-
-
 def rehearsed(*options: str, typed: str = "") -> Result:
-    return CliRunner().invoke(main, ["doctor", "Demo AS", "--write", *options], input=typed)
+    return invoke("doctor", "Demo AS", "--write", *options, typed=typed)
 
 
-def shelf(practice: Practice, name: str) -> list[dict[str, Any]]:
-    return list(practice.control("twentyfour", "GET", f"books/1/{name}"))
+def shelf(breakable: BreakableConnection, name: str) -> list[dict[str, Any]]:
+    return list(breakable.control("twentyfour", "GET", f"books/1/{name}"))
 
 
-def ours(practice: Practice) -> list[dict[str, Any]]:
+def ours(breakable: BreakableConnection) -> list[dict[str, Any]]:
     """The vouchers that the write tests have posted."""
-    return [each for each in shelf(practice, "vouchers") if each["type"] == "Utgående faktura"]
+    return [each for each in shelf(breakable, "vouchers") if each["type"] == "Utgående faktura"]
 
 
-def test_it_tests_what_only_writing_shows_and_lists_what_is_left(practice: Practice) -> None:
+def test_it_tests_what_only_writing_shows_and_lists_what_is_left(breakable: BreakableConnection) -> None:
     result = rehearsed("--yes")
     assert result.exit_code == 0, result.output
     for tests in (
@@ -55,7 +48,7 @@ def test_it_tests_what_only_writing_shows_and_lists_what_is_left(practice: Pract
     ):
         assert f"  {tests:12}  " in result.output, tests
     left = result.output.partition("What is left:")[2].splitlines()[1:]
-    year = shelf(practice, "vouchers")[0]["year"]
+    year = shelf(breakable, "vouchers")[0]["year"]
     assert left == [
         f"  customer 10001 “{NAME}” in 24SevenOffice",
         f"  project 999999 “{NAME}” in 24SevenOffice",
@@ -64,99 +57,101 @@ def test_it_tests_what_only_writing_shows_and_lists_what_is_left(practice: Pract
     ]
 
 
-def test_its_records_say_what_they_are_and_cancel_out(practice: Practice) -> None:
+def test_its_records_say_what_they_are_and_cancel_out(breakable: BreakableConnection) -> None:
     rehearsed("--yes")
-    [test] = [each for each in shelf(practice, "customers") if each["external_id"]]
-    [project] = shelf(practice, "projects")
+    [test] = [each for each in shelf(breakable, "customers") if each["external_id"]]
+    [project] = shelf(breakable, "projects")
     assert {test["name"], project["name"]} == {str(NAME)}
     assert (project["number"], project["OrderReferenceNumber"]) == (999_999, "1001-M")
-    lines = [line for voucher in ours(practice) for line in voucher["lines"]]
+    lines = [line for voucher in ours(breakable) for line in voucher["lines"]]
     assert sorted(line["amount"] for line in lines) == ["-0.24", "-0.76", "-1.00", "0.24", "0.76", "1.00"]
     assert str(NAME) in {line["comment"] for line in lines if line["account"] == 1500}
-    assert practice.control("moment", "GET", "books/1001/projectExpenses") == []
+    assert breakable.control("moment", "GET", "books/1001/projectExpenses") == []
 
 
 @pytest.mark.parametrize("splits", [False, True])
 def test_the_right_voucher_vat_is_named_if_the_other_one_is_set(
-    practice: Practice,
+    breakable: BreakableConnection,
     splits: bool,  # noqa: FBT001 - a case
 ) -> None:
-    practice.control("twentyfour", "PUT", "books/1/vat", {"splits_vat": splits})
-    practice.set(voucher_vat="net" if splits else "gross")
+    breakable.control("twentyfour", "PUT", "books/1/vat", {"splits_vat": splits})
+    breakable.set(voucher_vat="net" if splits else "gross")
     told = rehearsed("--yes").output
     right = "gross" if splits else "net"
     assert f"The correct option for Voucher VAT is “{right}”, but the other one is selected." in told
-    lines = [line for voucher in ours(practice) for line in voucher["lines"]]
+    lines = [line for voucher in ours(breakable) for line in voucher["lines"]]
     assert sum(Decimal(line["amount"]) for line in lines if line["account"] in (2701, 3000)) == 0
 
 
-def test_a_second_run_creates_no_second_customer_or_project(practice: Practice) -> None:
+def test_a_second_run_creates_no_second_customer_or_project(breakable: BreakableConnection) -> None:
     rehearsed("--yes")
     again = rehearsed("--yes")
     assert "perhaps" not in again.output
-    assert len([each for each in shelf(practice, "customers") if each["external_id"]]) == 1
-    assert len(shelf(practice, "projects")) == 1
-    assert len(ours(practice)) == 4
+    assert len([each for each in shelf(breakable, "customers") if each["external_id"]]) == 1
+    assert len(shelf(breakable, "projects")) == 1
+    assert len(ours(breakable)) == 4
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "yes\n", "demo as\n", "Fjord Prosjekt AS\n"])
-def test_without_the_clients_name_nothing_is_written(practice: Practice, typed: str) -> None:
+def test_without_the_clients_name_nothing_is_written(breakable: BreakableConnection, typed: str) -> None:
     result = rehearsed(typed=typed)
     assert result.exit_code in {2, 130}
     assert "a customer, and project 999999; both stay" in result.output  # it is said beforehand
-    calls = practice.control("twentyfour", "GET", "calls")
+    calls = breakable.control("twentyfour", "GET", "calls")
     assert [operation for operation in calls if operation.startswith("Save")] == []
-    assert practice.control("moment", "GET", "books/1001/projectExpenses") == []
+    assert breakable.control("moment", "GET", "books/1001/projectExpenses") == []
 
 
-def test_typing_the_clients_name_starts_the_tests(practice: Practice) -> None:
+def test_typing_the_clients_name_starts_the_tests(breakable: BreakableConnection) -> None:
     assert "What is left:" in rehearsed(typed="Demo AS\n").output
-    assert len(ours(practice)) == 2
+    assert len(ours(breakable)) == 2
 
 
-def test_yes_without_write_is_refused(practice: Practice) -> None:
-    result = CliRunner().invoke(main, ["doctor", practice.connection.name, "--yes"])
-    assert "--yes is for --write." in result.output
+def test_yes_without_write_is_refused(breakable: BreakableConnection) -> None:
+    result = invoke("doctor", breakable.connection.name, "--yes")
+    assert "--yes requires --write." in result.output
     assert result.exit_code == 2
 
 
-def test_a_refused_login_ends_it(practice: Practice) -> None:
-    practice.set(password="wrong")
+def test_a_refused_login_ends_it(breakable: BreakableConnection) -> None:
+    breakable.set(password="wrong")
     result = rehearsed("--yes")
     assert result.exit_code == 2
     assert "This writes in" not in result.output
 
 
 @pytest.mark.parametrize("mishap", ["lose_response", "save_then_error", "save_then_refuse", "truncated"])
-def test_a_voucher_saved_without_an_answer_is_found_and_reversed(practice: Practice, mishap: str) -> None:
-    practice.add_fault("twentyfour", "SaveBundleList", mishap)
+def test_a_voucher_saved_without_an_answer_is_found_and_reversed(
+    breakable: BreakableConnection, mishap: str
+) -> None:
+    breakable.add_fault("twentyfour", "SaveBundleList", mishap)
     assert "which cancel each other out" in rehearsed("--yes").output.partition("What is left:")[2]
-    assert len(ours(practice)) == 2
+    assert len(ours(breakable)) == 2
 
 
-def test_a_refused_reversal_is_left_to_a_person(practice: Practice) -> None:
+def test_a_refused_reversal_is_left_to_a_person(breakable: BreakableConnection) -> None:
     mishap = {"operation": "SaveBundleList", "kind": "refuse", "skip": 1, "times": 2}
-    practice.control("twentyfour", "POST", "faults", mishap)
+    breakable.control("twentyfour", "POST", "faults", mishap)
     result = rehearsed("--yes")
     assert result.exit_code == 1
     assert "unless voucher 1003 cancels it out, reverse it there" in result.output.partition("What is left:")[2]
-    [voucher] = ours(practice)
+    [voucher] = ours(breakable)
     assert voucher["number"] == 1002
 
 
-def test_a_draft_waits_in_the_journal(practice: Practice) -> None:
-    practice.set(posting="draft")
+def test_a_draft_waits_in_the_journal(breakable: BreakableConnection) -> None:
+    breakable.set(posting="draft")
     result = rehearsed("--yes")
     assert "in a journal of 24SevenOffice: delete it there" in result.output
-    assert [voucher["posted"] for voucher in ours(practice)] == [False]
+    assert [voucher["posted"] for voucher in ours(breakable)] == [False]
 
 
-def test_numbers_of_the_series_follow_each_other(practice: Practice) -> None:
-    practice.set(voucher_number="series")
-    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
+def test_numbers_of_the_series_follow_each_other(breakable: BreakableConnection) -> None:
+    breakable.set(voucher_number="series")
+    breakable.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
     result = rehearsed("--yes")
     assert "S10, S19" in result.output
-    assert [voucher["number"] for voucher in ours(practice)] == [500, 501]
+    assert [voucher["number"] for voucher in ours(breakable)] == [500, 501]
 
 
 def test_only_the_command_line_can_run_write_tests() -> None:

@@ -40,8 +40,8 @@ def environ(database_url: str, redis_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def listener() -> Iterator[Program]:
-    with program() as told:
-        yield told
+    with program() as answer:
+        yield answer
 
 
 @pytest.fixture
@@ -172,11 +172,11 @@ def test_nothing_personal_or_secret_is_sent(
     container.connections.pause(connection.id, "Kari is ill.", actor="kari@example.com", now=clock())
     container.connections.resume(connection.id, actor="kari@example.com", now=clock())
     sweep(container)
-    told = json.dumps(listener.received)
+    answer = json.dumps(listener.received)
     assert len(listener.received) == 3
     assert receiver.id
     assert [
-        word for word in ("Kari", "kari", "example.com", "account 3999", "demo-password") if word in told
+        word for word in ("Kari", "kari", "example.com", "account 3999", "demo-password") if word in answer
     ] == []
 
 
@@ -191,9 +191,9 @@ def test_the_event_of_a_reconciliation_has_its_days_and_counts(
     )
     operation = container.operations.get(operation_id)
     assert operation
-    told = (result and result.result) or {"findings": []}
-    event = jobs_operations.finished_event(container, operation, told)
-    container.operations.complete(operation_id, told, now=clock(), event=event)
+    answer = (result and result.result) or {"findings": []}
+    event = jobs_operations.finished_event(container, operation, answer)
+    container.operations.complete(operation_id, answer, now=clock(), event=event)
     sweep(container)
     assert receiver.id
     ((_, sent),) = listener.received

@@ -9,7 +9,7 @@ WORSE, REMINDER, BETTER = AlertType.NEEDS_ATTENTION, AlertType.REMINDER, AlertTy
 PAUSED, DOWN, UP, DIGEST = AlertType.PAUSED, AlertType.OUTAGE, AlertType.RECOVERED, AlertType.DIGEST
 
 
-def told(*turns: AlertType, job_id: int | None = 7, failed_job: bool = True) -> list[AlertType]:
+def mailed_types(*turns: AlertType, job_id: int | None = 7, failed_job: bool = True) -> list[AlertType]:
     """Return which of these alerts about one record, or one connection, are still news."""
     pending = [
         PendingAlert(
@@ -22,7 +22,7 @@ def told(*turns: AlertType, job_id: int | None = 7, failed_job: bool = True) -> 
 
 @pytest.mark.parametrize("turns", [(WORSE, BETTER), (WORSE, REMINDER, BETTER), (WORSE, BETTER, WORSE, BETTER)])
 def test_a_failure_that_ended_before_any_mail_is_not_mailed(turns: tuple[AlertType, ...]) -> None:
-    assert told(*turns, failed_job=False) == []
+    assert mailed_types(*turns, failed_job=False) == []
 
 
 def test_alerts_about_no_connection_are_all_mailed() -> None:
@@ -34,7 +34,7 @@ def test_alerts_about_no_connection_are_all_mailed() -> None:
 
 @pytest.mark.parametrize("turns", [(BETTER,), (REMINDER, BETTER), (BETTER, WORSE, BETTER)])
 def test_recipients_of_a_failure_are_told_when_it_is_corrected(turns: tuple[AlertType, ...]) -> None:
-    assert told(*turns, failed_job=False) == [BETTER]
+    assert mailed_types(*turns, failed_job=False) == [BETTER]
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_recipients_of_a_failure_are_told_when_it_is_corrected(turns: tuple[Aler
     [((WORSE, BETTER, WORSE), WORSE), ((BETTER, WORSE), WORSE), ((WORSE, REMINDER, REMINDER), REMINDER)],
 )
 def test_only_the_latest_alert_of_a_record_is_mailed(turns: tuple[AlertType, ...], last: AlertType) -> None:
-    assert told(*turns) == [last]
+    assert mailed_types(*turns) == [last]
 
 
 @pytest.mark.parametrize("alert_type", [WORSE, REMINDER])
 def test_a_job_dismissed_meanwhile_is_not_mailed(alert_type: AlertType) -> None:
-    assert told(alert_type, failed_job=False) == []
+    assert mailed_types(alert_type, failed_job=False) == []
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_job_dismissed_meanwhile_is_not_mailed(alert_type: AlertType) -> None:
 def test_the_state_of_a_connection_is_mailed_unless_it_ended_before_any_mail(
     turns: tuple[AlertType, ...], news: list[AlertType]
 ) -> None:
-    assert told(*turns, job_id=None) == news
+    assert mailed_types(*turns, job_id=None) == news
 
 
 def test_the_success_of_one_record_does_not_end_the_failure_of_another() -> None:

@@ -203,6 +203,6 @@ def test_users_are_mailed_about_their_account_in_their_language(container: Conta
         "because you have an account",
     ):
         assert words in mail["text"]
-    (told,) = email_log.page(container.database, Scope(), users=True).lines
-    assert (told.recipient, told.count, told.items[0].connection) == (email, 2, None)
+    (line,) = email_log.page(container.database, Scope(), users=True).lines
+    assert (line.recipient, line.count, line.items[0].connection) == (email, 2, None)
     assert email_log.page(container.database, Scope()).lines == []

@@ -57,10 +57,10 @@ def test_the_result_is_mailed_once(container: Container, connection: Connection)
     assert task == "run_operation"
     for _ in range(2):
         operations.run(container, number)
-    (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.title == "Reconciliation of Demo AS"
-    assert told.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
-    assert told.remedy == f"View the reconciliation: https://bridge.example/operations/{number}"
+    (alert,) = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert alert.title == "Reconciliation of Demo AS"
+    assert alert.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
+    assert alert.remedy == f"View the reconciliation: https://bridge.example/operations/{number}"
     operation = container.operations.latest(connection.id, OperationType.MONTHLY_RECONCILIATION)
     assert operation
     assert operation.result
@@ -71,16 +71,16 @@ def test_the_mail_includes_expenses_if_they_are_synced(container: Container, con
     wanted = {"entity_types": tuple(EntityType), "expense_accounts": "4300"}
     container.connections.update(connection.id, wanted, actor="test", now=LATE)
     run_due(container)
-    (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.message.endswith("Expenses: 0 match the ledger, 0 differ.")
+    (alert,) = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert alert.message.endswith("Expenses: 0 match the ledger, 0 differ.")
 
 
 def test_a_mail_says_why_the_ledger_could_not_be_compared(container: Container, connection: Connection) -> None:
     at(container, LATE)
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
     run_due(container)
-    (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
-    assert told.message.startswith("The reconciliation couldn't be run. Company 9999 doesn't exist in Moment.")
+    (alert,) = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert alert.message.startswith("The reconciliation couldn't be run. Company 9999 doesn't exist in Moment.")
 
 
 def test_a_failed_reconciliation_is_retried_hourly_and_mailed_once(

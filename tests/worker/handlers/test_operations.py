@@ -128,7 +128,7 @@ def test_a_login_that_replaces_another_just_before_the_test_is_tested(
 
     number, acquire, tried = typed("wrong@example.com"), container.operations.acquire, list[str]()
     monkeypatch.setattr(container.operations, "acquire", acquire_once_replaced)
-    monkeypatch.setattr(operations, "_result", result)
+    monkeypatch.setattr(operations, "_execute", result)
     assert operations.run(container, number)
     assert (answered := container.operations.get(number))
     assert (tried, answered.input) == (["right@example.com"], {"username": "right@example.com"})

@@ -51,26 +51,26 @@ LABELS = {
 OF_INSTALLATION = {"entity_type", "state", "for"}
 
 
-def told(said: bytes, name: str, **labels: str) -> float | None:
+def metric_value(text: bytes, name: str, **labels: str) -> float | None:
     """Read one number, None if it is not served."""
-    for family in text_string_to_metric_families(said.decode()):
+    for family in text_string_to_metric_families(text.decode()):
         for sample in family.samples:
             if sample.name == name and sample.labels == labels:
                 return sample.value
     return None
 
 
-def all_labels(said: bytes) -> set[str]:
-    families = text_string_to_metric_families(said.decode())
+def all_labels(text: bytes) -> set[str]:
+    families = text_string_to_metric_families(text.decode())
     return {label for family in families for sample in family.samples for label in sample.labels}
 
 
-def measured(container: Container, name: str, **labels: str) -> float | None:
+def installation_metric(container: Container, name: str, **labels: str) -> float | None:
     """Read one number of the installation as it is now."""
     fresh = installation_metrics.InstallationMetrics(
         container.database, container.redis, budget=container.budget, clock=clock, intake=container.intake
     )
-    return told(fresh.text(), name, **labels)
+    return metric_value(fresh.text(), name, **labels)
 
 
 def test_a_synced_customer_is_counted_with_its_calls(container: Container, connection: Connection) -> None:
@@ -81,20 +81,25 @@ def test_a_synced_customer_is_counted_with_its_calls(container: Container, conne
         now=clock() - timedelta(seconds=7),
     )
     tasks.sync_customers(connection.id)
-    said = container.metrics.text()
-    assert told(said, "moment24_attempts_total", entity_type="customer", outcome="synced", error_code="") == 1
-    assert told(said, "moment24_attempt_seconds_count", entity_type="customer") == 1
-    assert told(said, "moment24_sync_latency_seconds_bucket", entity_type="customer", le="5.0") == 0
-    assert told(said, "moment24_sync_latency_seconds_bucket", entity_type="customer", le="60.0") == 1
+    text = container.metrics.text()
+    assert (
+        metric_value(text, "moment24_attempts_total", entity_type="customer", outcome="synced", error_code="") == 1
+    )
+    assert metric_value(text, "moment24_attempt_seconds_count", entity_type="customer") == 1
+    assert metric_value(text, "moment24_sync_latency_seconds_bucket", entity_type="customer", le="5.0") == 0
+    assert metric_value(text, "moment24_sync_latency_seconds_bucket", entity_type="customer", le="60.0") == 1
     for system, operation in (
         ("moment", "GET customers"),
         ("moment", "PATCH customers"),
         ("twentyfour", "Login"),
         ("twentyfour", "SaveCompanies"),
     ):
-        assert told(said, "moment24_remote_calls_total", system=system, operation=operation, status="200") == 1
-        assert told(said, "moment24_remote_call_seconds_count", system=system, operation=operation) == 1
-    assert all_labels(said) <= LABELS
+        assert (
+            metric_value(text, "moment24_remote_calls_total", system=system, operation=operation, status="200")
+            == 1
+        )
+        assert metric_value(text, "moment24_remote_call_seconds_count", system=system, operation=operation) == 1
+    assert all_labels(text) <= LABELS
 
 
 def test_a_failed_record_is_counted_by_error_code_and_not_as_synced(
@@ -102,12 +107,18 @@ def test_a_failed_record_is_counted_by_error_code_and_not_as_synced(
 ) -> None:
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "404")], now=clock())
     tasks.sync_customers(connection.id)
-    said = container.metrics.text()
-    assert told(said, "moment24_attempts_total", entity_type="customer", outcome="skipped", error_code="gone") == 1
+    text = container.metrics.text()
     assert (
-        told(said, "moment24_attempts_total", entity_type="customer", outcome="failed", error_code="crashed") == 0
+        metric_value(text, "moment24_attempts_total", entity_type="customer", outcome="skipped", error_code="gone")
+        == 1
     )
-    assert told(said, "moment24_sync_latency_seconds_count", entity_type="customer") is None
+    assert (
+        metric_value(
+            text, "moment24_attempts_total", entity_type="customer", outcome="failed", error_code="crashed"
+        )
+        == 0
+    )
+    assert metric_value(text, "moment24_sync_latency_seconds_count", entity_type="customer") is None
 
 
 def test_a_call_without_an_answer_is_counted_too(database_url: str, redis_url: str) -> None:
@@ -115,9 +126,12 @@ def test_a_call_without_an_answer_is_counted_too(database_url: str, redis_url: s
     with installed(environ) as container:
         connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=clock())
         tasks.poll_moment(connection.id)
-        said = container.metrics.text()
+        text = container.metrics.text()
     assert (
-        told(said, "moment24_remote_calls_total", system="moment", operation="GET customers", status="none") == 1
+        metric_value(
+            text, "moment24_remote_calls_total", system="moment", operation="GET customers", status="none"
+        )
+        == 1
     )
 
 
@@ -127,11 +141,11 @@ def test_a_request_refused_by_the_budget_is_counted_by_its_purpose(environ: Mapp
         for budget in (container.budget, container.budget.for_polls(), container.budget.for_connection(7)):
             with pytest.raises(RateLimitedError):
                 budget.acquire()
-        said = container.metrics.text()
-        assert measured(container, "moment24_budget_remaining") == 0
-        assert measured(container, "moment24_budget_used", **{"for": "events"}) == 1
-    assert told(said, "moment24_budget_refusals_total", **{"for": "events", "error_code": "budget"}) == 2
-    assert told(said, "moment24_budget_refusals_total", **{"for": "polls", "error_code": "budget"}) == 1
+        text = container.metrics.text()
+        assert installation_metric(container, "moment24_budget_remaining") == 0
+        assert installation_metric(container, "moment24_budget_used", **{"for": "events"}) == 1
+    assert metric_value(text, "moment24_budget_refusals_total", **{"for": "events", "error_code": "budget"}) == 2
+    assert metric_value(text, "moment24_budget_refusals_total", **{"for": "polls", "error_code": "budget"}) == 1
 
 
 def test_a_mail_is_counted_by_its_status(
@@ -145,15 +159,16 @@ def test_a_mail_is_counted_by_its_status(
         recipients=("books@example.com",),
     )
     queue_connection_alert(container.database, connection.id, alert, now=clock() - timedelta(minutes=10))
-    assert measured(container, "moment24_alerts_pending") == 1
-    assert (measured(container, "moment24_alerts_oldest_pending_seconds") or 0) >= 600
+    assert installation_metric(container, "moment24_alerts_pending") == 1
+    assert (installation_metric(container, "moment24_alerts_oldest_pending_seconds") or 0) >= 600
     fresh_systems.control("mail", "POST", "faults", {"kind": "refuse"})
     send_due_alerts(container)
-    assert measured(container, "moment24_alerts_pending") == 1
+    assert installation_metric(container, "moment24_alerts_pending") == 1
     send_due_alerts(container)
-    assert measured(container, "moment24_alerts_pending") == 0
+    assert installation_metric(container, "moment24_alerts_pending") == 0
     fates = {
-        fate: told(container.metrics.text(), "moment24_emails_total", status=fate) for fate in ("delayed", "sent")
+        fate: metric_value(container.metrics.text(), "moment24_emails_total", status=fate)
+        for fate in ("delayed", "sent")
     }
     assert fates == {"delayed": 1, "sent": 1}
 
@@ -165,14 +180,18 @@ def test_the_inbox_is_measured_by_entity_type_and_state(container: Container, co
     enqueue(database, connection.id, customers, now=now - timedelta(minutes=5))
     lane = Lane(connection.id, EntityType.CUSTOMER)
     assert leases.acquire(database, lane, limit=1, now=now, until=now + timedelta(hours=1))
-    assert measured(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 1
-    assert measured(container, "moment24_jobs", entity_type="customer", state="queued") == 2
-    assert measured(container, "moment24_jobs", entity_type="customer", state="running") == 1
-    assert measured(container, "moment24_jobs", entity_type="project", state="queued") == 0
-    assert 300 <= (measured(container, "moment24_jobs_oldest_seconds", entity_type="customer") or 0) < 400
-    assert 300 <= (measured(container, "moment24_jobs_overdue_seconds", entity_type="customer") or 0) < 400
+    assert installation_metric(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 1
+    assert installation_metric(container, "moment24_jobs", entity_type="customer", state="queued") == 2
+    assert installation_metric(container, "moment24_jobs", entity_type="customer", state="running") == 1
+    assert installation_metric(container, "moment24_jobs", entity_type="project", state="queued") == 0
     assert (
-        measured(container, "moment24_jobs_oldest_seconds", entity_type="invoice") == 0
+        300 <= (installation_metric(container, "moment24_jobs_oldest_seconds", entity_type="customer") or 0) < 400
+    )
+    assert (
+        300 <= (installation_metric(container, "moment24_jobs_overdue_seconds", entity_type="customer") or 0) < 400
+    )
+    assert (
+        installation_metric(container, "moment24_jobs_oldest_seconds", entity_type="invoice") == 0
     )  # it needs attention, with an alert
 
 
@@ -189,9 +208,9 @@ def test_jobs_behind_an_open_breaker_or_a_pause_are_not_overdue(container: Conta
     for each in (paused, down, short):
         enqueue(container.database, each, [Record(EntityType.INVOICE, "9")], now=now - timedelta(hours=2))
     for state in ("working", "paused", "outage", "rate_limited"):
-        assert measured(container, "moment24_connections", state=state) == 1
-    assert measured(container, "moment24_jobs_overdue_seconds", entity_type="invoice") == 0
-    assert (measured(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200
+        assert installation_metric(container, "moment24_connections", state=state) == 1
+    assert installation_metric(container, "moment24_jobs_overdue_seconds", entity_type="invoice") == 0
+    assert (installation_metric(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200
 
 
 def test_jobs_in_a_lane_that_is_switched_off_are_not_overdue(container: Container, connection: Connection) -> None:
@@ -199,18 +218,18 @@ def test_jobs_in_a_lane_that_is_switched_off_are_not_overdue(container: Containe
     enqueue(
         container.database, connection.id, [Record(EntityType.EXPENSE, "2026-4-1")], now=now - timedelta(hours=2)
     )
-    assert measured(container, "moment24_jobs_overdue_seconds", entity_type="expense") == 0
+    assert installation_metric(container, "moment24_jobs_overdue_seconds", entity_type="expense") == 0
     assert due.count(container.database, lane, now=now) == 0
     on = {"entity_types": ["expense"], "expense_accounts": "4000"}
     container.connections.update(connection.id, on, actor="test", now=now)
-    assert (measured(container, "moment24_jobs_overdue_seconds", entity_type="expense") or 0) >= 7200
+    assert (installation_metric(container, "moment24_jobs_overdue_seconds", entity_type="expense") or 0) >= 7200
     assert due.count(container.database, lane, now=now) == 1
 
 
 def test_the_queue_and_the_last_sweep_are_measured(container: Container) -> None:
     assert (
-        measured(container, "moment24_queue_messages", state="queued"),
-        measured(container, "moment24_heartbeat"),
+        installation_metric(container, "moment24_queue_messages", state="queued"),
+        installation_metric(container, "moment24_heartbeat"),
     ) == (
         0,
         0,
@@ -218,28 +237,28 @@ def test_the_queue_and_the_last_sweep_are_measured(container: Container) -> None
     app.send_task("sync_invoices", args=[1], retry=False)
     heartbeat.record(container.redis, every=5)
     assert (
-        measured(container, "moment24_queue_messages", state="queued"),
-        measured(container, "moment24_heartbeat"),
+        installation_metric(container, "moment24_queue_messages", state="queued"),
+        installation_metric(container, "moment24_heartbeat"),
     ) == (
         1,
         1,
     )
-    assert measured(container, "moment24_queue_messages", state="running") == 0
+    assert installation_metric(container, "moment24_queue_messages", state="running") == 0
 
 
 def test_failing_polls_are_measured_until_they_succeed_again(container: Container, connection: Connection) -> None:
     now, lane = clock(), Lane(connection.id, EntityType.INVOICE)
     cursors.start(container.database, lane, at=now)
-    assert measured(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
+    assert installation_metric(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
     began = now - timedelta(minutes=10)
     cursors.record_failure(container.database, lane, problem="It is away.", counts=True, now=began)
-    assert (measured(container, "moment24_polls_failing_seconds", entity_type="invoice") or 0) >= 600
-    assert measured(container, "moment24_polls_failing_seconds", entity_type="customer") == 0
+    assert (installation_metric(container, "moment24_polls_failing_seconds", entity_type="invoice") or 0) >= 600
+    assert installation_metric(container, "moment24_polls_failing_seconds", entity_type="customer") == 0
     container.connections.pause(connection.id, "Year end.", actor="test", now=now)
-    assert measured(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
+    assert installation_metric(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
     container.connections.resume(connection.id, actor="test", now=now)
     cursors.record_progress(container.database, lane, now=now, finished=True)
-    assert measured(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
+    assert installation_metric(container, "moment24_polls_failing_seconds", entity_type="invoice") == 0
 
 
 def test_a_missed_nightly_poll_is_measured_if_one_is_expected(
@@ -250,41 +269,43 @@ def test_a_missed_nightly_poll_is_measured_if_one_is_expected(
     missed_webhooks.nightly_position(container.database, invoices, at=now - 2 * day)
     missed_webhooks.nightly_position(container.database, expenses, at=now - 2 * day)
     assert (
-        measured(container, "moment24_nightly_poll_seconds", entity_type="invoice") or 0
+        installation_metric(container, "moment24_nightly_poll_seconds", entity_type="invoice") or 0
     ) >= 2 * day.total_seconds()
-    assert measured(container, "moment24_nightly_poll_seconds", entity_type="expense") == 0  # it is switched off
+    assert (
+        installation_metric(container, "moment24_nightly_poll_seconds", entity_type="expense") == 0
+    )  # it is switched off
     outages.fail(container.database, connection.id, now=now, retry_after=day)
-    assert measured(container, "moment24_nightly_poll_seconds", entity_type="invoice") == 0
+    assert installation_metric(container, "moment24_nightly_poll_seconds", entity_type="invoice") == 0
     outages.recover(container.database, connection.id, now=now)
     missed_webhooks.complete_nightly_poll(container.database, invoices, now=now)
-    assert (measured(container, "moment24_nightly_poll_seconds", entity_type="invoice") or 0) < 60
+    assert (installation_metric(container, "moment24_nightly_poll_seconds", entity_type="invoice") or 0) < 60
 
 
 def test_the_oldest_api_key_is_measured_by_when_it_was_entered(container: Container) -> None:
-    assert measured(container, "moment24_api_key_oldest_seconds") == 0
+    assert installation_metric(container, "moment24_api_key_oldest_seconds") == 0
     ids = []
     for company, days in (("1", 700), ("2", 3)):
         at = clock() - timedelta(days=days)
         connection, _ = container.connections.add(company, settings(moment_company=company), actor="test", now=at)
         ids.append(connection.id)
-    assert (measured(container, "moment24_api_key_oldest_seconds") or 0) >= 700 * 86400
+    assert (installation_metric(container, "moment24_api_key_oldest_seconds") or 0) >= 700 * 86400
     container.connections.update(ids[0], {"moment_api_key": SecretStr("new")}, actor="test", now=clock())
-    assert 3 * 86400 <= (measured(container, "moment24_api_key_oldest_seconds") or 0) < 4 * 86400
+    assert 3 * 86400 <= (installation_metric(container, "moment24_api_key_oldest_seconds") or 0) < 4 * 86400
 
 
 def test_the_age_of_the_last_verified_backup_is_measured_once_there_is_one(container: Container) -> None:
-    assert measured(container, "moment24_backup_age_seconds") is None
+    assert installation_metric(container, "moment24_backup_age_seconds") is None
     with container.database.transaction() as session:
         session.add_all(BackupRow(verified_at=clock() - timedelta(hours=hours)) for hours in (49, 25))
-    assert 25 * 3600 <= (measured(container, "moment24_backup_age_seconds") or 0) < 26 * 3600
+    assert 25 * 3600 <= (installation_metric(container, "moment24_backup_age_seconds") or 0) < 26 * 3600
 
 
 def test_the_clock_skew_is_reported_without_asking_postgresql(container: Container) -> None:
-    unknown = told(container.metrics.text(), "moment24_clock_skew_seconds")
+    unknown = metric_value(container.metrics.text(), "moment24_clock_skew_seconds")
     assert unknown is not None
     assert isnan(unknown)
     container.clock()
-    skew = told(container.metrics.text(), "moment24_clock_skew_seconds")
+    skew = metric_value(container.metrics.text(), "moment24_clock_skew_seconds")
     assert skew is not None
     assert abs(skew) < 1
 
@@ -293,10 +314,11 @@ def test_a_record_is_counted_once_as_synced_automatically_or_not(
     container: Container, connection: Connection
 ) -> None:
     def counted() -> dict[str, float | None]:
-        said = container.metrics.text()
+        text = container.metrics.text()
         results = ("synced_alone", "needs_attention")
         return {
-            each: told(said, "moment24_records_total", entity_type="customer", result=each) for each in results
+            each: metric_value(text, "moment24_records_total", entity_type="customer", result=each)
+            for each in results
         }
 
     def completed(*, needed: bool, event: JobEvent, outcome: Outcome) -> None:
@@ -320,9 +342,11 @@ def test_a_record_is_counted_once_as_synced_automatically_or_not(
 def test_without_postgresql_everything_else_is_measured(container: Container, postgres: Server) -> None:
     postgres.kill()
     try:
-        assert measured(container, "moment24_postgresql_up") == 0
-        assert measured(container, "moment24_redis_up") == 1
-        assert measured(container, "moment24_jobs", entity_type="invoice", state="needs_attention") is None
+        assert installation_metric(container, "moment24_postgresql_up") == 0
+        assert installation_metric(container, "moment24_redis_up") == 1
+        assert (
+            installation_metric(container, "moment24_jobs", entity_type="invoice", state="needs_attention") is None
+        )
     finally:
         postgres.start()
 
@@ -331,9 +355,9 @@ def test_without_postgresql_everything_else_is_measured(container: Container, po
 def test_without_redis_everything_else_is_measured(container: Container, redis_server: Server) -> None:
     redis_server.kill()
     try:
-        assert measured(container, "moment24_redis_up") == 0
-        assert measured(container, "moment24_budget_remaining") is None
-        assert measured(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 0
+        assert installation_metric(container, "moment24_redis_up") == 0
+        assert installation_metric(container, "moment24_budget_remaining") is None
+        assert installation_metric(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 0
     finally:
         redis_server.start()
 
@@ -391,8 +415,8 @@ def test_every_metric_is_explained_as_the_code_explains_it(container: Container)
     rows = set(re.findall(r"^\| `(moment24_\w+)` \| ([a-z]+) \| ([^|]*) \| ", page, re.MULTILINE))
     assert rows == {
         (family.name + ("_total" if family.type == "counter" else ""), family.type, labels(family.name, container))
-        for said in (container.metrics.text(), container.installation_metrics.text())
-        for family in text_string_to_metric_families(said.decode())
+        for text in (container.metrics.text(), container.installation_metrics.text())
+        for family in text_string_to_metric_families(text.decode())
         if family.name.startswith("moment24_")
     }
 

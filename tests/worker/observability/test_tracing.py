@@ -93,8 +93,8 @@ def worked_off(environ: Mapping[str, str], fresh_systems: Systems) -> list[dict[
     with process("celery", "-A", "worker.celery_app", "--quiet", "worker", *ALONE, environ=environ) as worker:
         eventually(lambda: numbered(fresh_systems))
         worker.send_signal(signal.SIGTERM)
-        said, _ = worker.communicate(timeout=30)
-    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        output, _ = worker.communicate(timeout=30)
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
 def numbered(fresh_systems: Systems) -> bool:
@@ -130,8 +130,8 @@ def test_a_trace_connects_the_webhook_the_calls_and_the_log(
     (read,) = collector.named("moment GET customers")
     assert (read.trace_id, read.parent_span_id) == (webhook.trace_id, prepare.span_id)
     (line,) = [each for each in log if each["event"] == "attempt"]
-    told = {name: line[name] for name in ("connection", "entity_type", "lease_id", "job", "task", "task_id")}
-    assert told == fields(task) | fields(drain) | {"job": job.id}
+    log_fields = {name: line[name] for name in ("connection", "entity_type", "lease_id", "job", "task", "task_id")}
+    assert log_fields == fields(task) | fields(drain) | {"job": job.id}
     assert not [body for body in collector.bodies if token.encode() in body]
 
 
@@ -147,5 +147,5 @@ def test_without_an_endpoint_no_tracing_library_is_loaded(environ: dict[str, str
         "import sys, web.app, worker.celery_app, worker.container; worker.container.get_container(); web.app.create_app();"
         "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk.trace', 'opentelemetry.exporter'))])"
     )
-    said = subprocess.run([sys.executable, "-c", look], env=environ, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    output = subprocess.run([sys.executable, "-c", look], env=environ, capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "[]"
