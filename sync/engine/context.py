@@ -22,7 +22,6 @@ from sync.error_codes.names import NO_CUSTOMER, TAKEN
 from sync.errors import DependencyPendingError, RejectedError, SyncError
 from sync.ports import Erp, Moment
 from sync.records import Customer, Project
-from sync.rules.record_numbers import is_int32 as is_int32  # noqa: PLC0414 - web.pages.records imports it from here
 from sync.rules.record_numbers import whole_number
 
 ITSELF = msg("the integration")
