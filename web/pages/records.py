@@ -22,9 +22,9 @@ from models.inbox.links import LinkTakenError
 from models.invalid_input import InvalidInputError
 from models.pagination import Key, Page
 from models.users.sessions import Notice
-from sync.rules.record_numbers import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS
 from sync.rules.match_comparison import FIELDS, compare
+from sync.rules.record_numbers import is_int32
 from web.dependencies import Form, text
 from web.downloads import send_file
 from web.security.auth import Operator, Reader, UserContext
