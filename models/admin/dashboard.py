@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
 
 from models.admin.connection_list import (
     ConnectionState,
@@ -104,9 +103,8 @@ def totals(database: Database, scope: Scope) -> Totals:
     jobs = select(SyncJobRow.state, count).where(
         SyncJobRow.state.in_(UNFINISHED), within(scope, SyncJobRow.connection_id)
     )
-    with database.transaction() as session:
-        counts = session.execute(connections).one()
-        states = dict(session.execute(jobs.group_by(SyncJobRow.state)).all())
+    [counts] = database.rows(connections)
+    states = dict(database.rows(jobs.group_by(SyncJobRow.state)))
     return Totals(
         *counts,
         pending=sum(states.get(each, 0) for each in PENDING),
@@ -150,10 +148,9 @@ def connection_statuses(
 ) -> Sequence[ConnectionStatus]:
     """Return a page of the connections whose name contains a text, plus one if there is another page."""
     query = _status_query(scope, name, now).offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)
-    with database.transaction() as session:
-        rows = session.execute(query).all()
-        synced = _synced(session, [row.id for row in rows])
-        causes = _outage_causes(session, [row.id for row in rows if row.state == ConnectionState.OUTAGE])
+    rows = database.rows(query)
+    synced = _synced(database, [row.id for row in rows])
+    causes = _outage_causes(database, [row.id for row in rows if row.state == ConnectionState.OUTAGE])
     return [
         with_status(ConnectionStatus, row, outage_cause=causes.get(row.id, ""), synced=synced.get(row.id, {}))
         for row in rows
@@ -203,15 +200,15 @@ def _status_query(scope: Scope, name: str, now: datetime) -> Select[*tuple[Any, 
     return select(*shown).order_by(urgency, name_sort_key(shown.name))
 
 
-def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:
+def _synced(database: Database, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:
     query = select(LaneRow.connection_id, LaneRow.entity_type, LaneRow.synced_at)
     found: dict[int, dict[EntityType, datetime]] = {}
-    for row in session.execute(query.where(LaneRow.connection_id.in_(ids), LaneRow.synced_at.is_not(None))):
+    for row in database.rows(query.where(LaneRow.connection_id.in_(ids), LaneRow.synced_at.is_not(None))):
         found.setdefault(row.connection_id, {})[EntityType(row.entity_type)] = row.synced_at
     return found
 
 
-def _outage_causes(session: Session, ids: Iterable[int]) -> dict[int, str]:
+def _outage_causes(database: Database, ids: Iterable[int]) -> dict[int, str]:
     """Return the last error of each connection in an outage."""
     query = (
         select(SyncJobRow.connection_id, SyncJobRow.message)
@@ -219,4 +216,4 @@ def _outage_causes(session: Session, ids: Iterable[int]) -> dict[int, str]:
         .ext(distinct_on(SyncJobRow.connection_id))
         .order_by(SyncJobRow.connection_id, SyncJobRow.completed_at.desc())
     )
-    return {row.connection_id: row.message for row in session.execute(query)}
+    return {row.connection_id: row.message for row in database.rows(query)}

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
-from sqlalchemy.orm import Session
 
 from models.connections.alert_outbox import AlertType, DeliveryStatus
 from models.database import Database
@@ -58,21 +57,20 @@ class Email:
 def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[Email]:
     """Return a page of the mails about connections in a scope; about accounts too if ``users`` is set."""
     seen = _visible(scope, users=users)
-    with database.transaction() as session:
 
-        def fetch(key: Key | None, limit: int) -> Sequence[Email]:
-            return _read(session, _ended(seen, key).limit(limit), seen)
+    def fetch(key: Key | None, limit: int) -> Sequence[Email]:
+        return _read(database, _ended(seen, key).limit(limit), seen)
 
-        found = paged(fetch, key=key, at=lambda mail: (mail.at, mail.id))
-    return placed(found, lambda key: _ended(seen, key), database.rows_in_time)
+    found = paged(fetch, key=key, at=lambda mail: (mail.at, mail.id))
+    # gathering all mails from their alerts takes longer than the page
+    return placed(found, lambda key: _ended(seen, key), database.rows_in_time, total=lambda: None)
 
 
 def pending(database: Database, scope: Scope, *, users: bool = False) -> Sequence[Email]:
     """Return the pending mails of the same scope, oldest first."""
     seen = _visible(scope, users=users)
     query = _emails(seen).where(AlertRow.ended_at.is_(None)).order_by(func.min(AlertRow.created_at))
-    with database.transaction() as session:
-        return _read(session, query.limit(MAX_PENDING_SHOWN), seen)
+    return _read(database, query.limit(MAX_PENDING_SHOWN), seen)
 
 
 def of_job(database: Database, job_id: int) -> Sequence[Email]:
@@ -104,23 +102,30 @@ def _ended(seen: ColumnElement[bool], key: Key | None) -> Select[*tuple[Any, ...
     return query.where(ended >= key.at if key.newer else ended <= key.at).having(beyond(columns, key))
 
 
-def _read(session: Session, query: Select[*tuple[Any, ...]], seen: ColumnElement[bool]) -> Sequence[Email]:
-    rows = session.execute(query).all()
+def _read(database: Database, query: Select[*tuple[Any, ...]], seen: ColumnElement[bool]) -> Sequence[Email]:
+    rows = database.rows(query)
     ends = {row.ended_at for row in rows if row.ended_at}
     in_them = AlertRow.ended_at.in_(ends) if ends else AlertRow.ended_at.is_(None)
     number = func.row_number().over(partition_by=EMAIL_COLUMNS, order_by=AlertRow.id)
     numbered = select(AlertRow.id, number.label("number")).where(in_them, seen).subquery()
     shown = _alerts().join(numbered, numbered.c.id == AlertRow.id).where(numbered.c.number <= MAX_ITEMS_SHOWN)
     items: dict[Any, list[EmailItem]] = defaultdict(list)
-    for alert in session.execute(shown.order_by(AlertRow.id)):
+    for alert in database.rows(shown.order_by(AlertRow.id)):
         items[alert.ended_at, alert.recipient, alert.status].append(_item(alert))
     return [_email(row, items[row.ended_at, row.recipient, row.status], count=row.number) for row in rows]
 
 
 def _alerts() -> Select[*tuple[Any, ...]]:
-    return select(*AlertRow.__table__.c, ConnectionRow.name.label("connection")).outerjoin(
-        ConnectionRow, ConnectionRow.id == AlertRow.connection_id
+    own = (
+        AlertRow.id,
+        AlertRow.type,
+        AlertRow.title,
+        AlertRow.job_id,
+        AlertRow.connection_id,
+        AlertRow.created_at,
     )
+    query = select(*own, *EMAIL_COLUMNS, ConnectionRow.name.label("connection"))
+    return query.outerjoin(ConnectionRow, ConnectionRow.id == AlertRow.connection_id)
 
 
 def _item(alert: Row[Any]) -> EmailItem:
