@@ -71,7 +71,7 @@ class Scene:
         """Connect a firm; only the row's own webhooks report its changes."""
         firm = self.running_system.firm()
         firm.control("twentyfour", "PUT", "limits", {"per_hour": 10**9, "per_second": 10**6})
-        firm.connect(hears=(), **settings)
+        firm.connect(webhook_types=(), **settings)
         return firm
 
     def project(self, firm: Firm) -> Record:
