@@ -21,7 +21,6 @@ from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
 from sync.engine.write_deadline import WriteDeadline, enforce
-from sync.error_codes import ERROR_CODES
 from sync.errors import (
     CONNECTION_ERRORS,
     BrokenOffError,
@@ -259,7 +258,6 @@ class _Batch:
                     times=job.worker_crashes,
                 ),
                 error_code=WORKER_CRASHES,
-                remedy=ERROR_CODES[WORKER_CRASHES].remedy,
             )
         prepared: Prepared | Success = self.flow.prepare(job)
         return prepared
@@ -314,5 +312,4 @@ def _crash(error: Exception) -> CrashError:
     return CrashError(
         msg("An internal error occurred while processing this record ({error}).", error=type(error).__name__),
         error_code=CRASHED,
-        remedy=ERROR_CODES[CRASHED].remedy,
     )

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from i18n.messages import msg
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import MAIL, MAIL_ADDRESS
 from sync.errors import RejectedError, UnavailableError
 
@@ -122,7 +121,6 @@ def _send(server: smtplib.SMTP, message: EmailMessage) -> dict[str, tuple[int, b
                 address=message["To"],
             ),
             error_code=MAIL_ADDRESS,
-            remedy=ERROR_CODES[MAIL_ADDRESS].remedy,
         ) from error
 
 
@@ -140,7 +138,6 @@ def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | Unavailab
         return RejectedError(
             msg("The mail server rejects email to {addresses}.", addresses=whom),
             error_code=MAIL_ADDRESS,
-            remedy=ERROR_CODES[MAIL_ADDRESS].remedy,
         )
     return MailDelayedError(
         msg("The mail server doesn't accept email to {addresses} right now.", addresses=whom), error_code=MAIL

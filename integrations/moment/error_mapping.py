@@ -11,7 +11,6 @@ from i18n.messages import Message, msg
 from integrations.moment.bounded_json import parse
 from integrations.remote_clock import wait_asked_for
 from integrations.transport import was_sent
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     MOMENT_COMPANY,
     MOMENT_GONE,
@@ -96,7 +95,6 @@ class Call:
                 return MisconfiguredError(
                     msg("Moment rejects the API key for company {company}.", company=self.company),
                     error_code=MOMENT_KEY,
-                    remedy=ERROR_CODES[MOMENT_KEY].remedy,
                 )
             case status if status in _RETRYABLE:
                 pause = msg("Moment asked us to wait ({doing}).", doing=self.doing)
@@ -127,7 +125,6 @@ class Call:
         return MisconfiguredError(
             msg("Company {company} doesn't exist in Moment.", company=self.company),
             error_code=MOMENT_COMPANY,
-            remedy=ERROR_CODES[MOMENT_COMPANY].remedy,
         )
 
 

@@ -12,7 +12,6 @@ from zeep.helpers import serialize_object
 from i18n.messages import msg
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.session import Session
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import FAULT, FILE_BROKEN, FILE_GONE, FILE_TOO_LARGE
 from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherDocument, VoucherDocuments
@@ -58,7 +57,6 @@ def open_document(
                     "A document ({type}, id {id}) is corrupt in 24SevenOffice.", type=document.type, id=document.id
                 ),
                 error_code=FILE_BROKEN,
-                remedy=ERROR_CODES[FILE_BROKEN].remedy,
             )
         content.seek(0)
         yield content
@@ -78,7 +76,6 @@ def _download(
                 size=size // 1024**2,
             ),
             error_code=FILE_TOO_LARGE,
-            remedy=ERROR_CODES[FILE_TOO_LARGE].remedy,
         )
     checksum = md5(usedforsecurity=False)
     for _ in range(2 * (size // chunk + 1)):  # if all chunks are much too short, the document is broken

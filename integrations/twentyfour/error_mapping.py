@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 from i18n.messages import Message, msg
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     BANK_ACCOUNT,
@@ -117,35 +116,30 @@ RULES = (
         MisconfiguredError,
         error_code=IDENTITY_BLOCKED,
         message=msg("The sign-in has no access to this 24SevenOffice client"),
-        remedy=ERROR_CODES[IDENTITY_BLOCKED].remedy,
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
         MisconfiguredError,
         error_code=IDENTITY,
         message=msg("The sign-in doesn't include this 24SevenOffice client"),
-        remedy=ERROR_CODES[IDENTITY].remedy,
     ),
     Rule(
         r"DepartmentIsRequired",
         RejectedError,
         error_code=DEPARTMENT_REQUIRED,
         message=msg("24SevenOffice requires a department"),
-        remedy=ERROR_CODES[DEPARTMENT_REQUIRED].remedy,
     ),
     Rule(
         r"ProjectIsRequired",
         RejectedError,
         error_code=PROJECT_REQUIRED,
         message=msg("24SevenOffice requires a project"),
-        remedy=ERROR_CODES[PROJECT_REQUIRED].remedy,
     ),
     Rule(
         r"^fault \S*Client:|instance validation error",  # in SOAP 1.1, a fault of the sender: do not repeat
         RejectedError,
         error_code=NOT_UNDERSTOOD,
         message=msg("24SevenOffice couldn't read the request"),
-        remedy=ERROR_CODES[NOT_UNDERSTOOD].remedy,
     ),
     Rule(
         r"^result SystemError",
@@ -159,7 +153,6 @@ RULES = (
         RejectedError,
         error_code=FISCAL_YEAR,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=ERROR_CODES[FISCAL_YEAR].remedy,
         open=True,
     ),
     Rule(
@@ -167,7 +160,6 @@ RULES = (
         RejectedError,
         error_code=ACCOUNT_UNKNOWN,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=ERROR_CODES[ACCOUNT_UNKNOWN].remedy,
         open=True,
     ),
     Rule(
@@ -175,7 +167,6 @@ RULES = (
         RejectedError,
         error_code=VAT_NOT_BALANCED,
         message=msg("24SevenOffice expects the voucher's VAT on separate lines"),
-        remedy=ERROR_CODES[VAT_NOT_BALANCED].remedy,
         open=True,
     ),
     Rule(
@@ -183,7 +174,6 @@ RULES = (
         RejectedError,
         error_code=VAT_WITHOUT_BASE,
         message=msg("24SevenOffice found VAT in the voucher without a base amount"),
-        remedy=ERROR_CODES[VAT_WITHOUT_BASE].remedy,
         open=True,
     ),
     Rule(
@@ -191,7 +181,6 @@ RULES = (
         RejectedError,
         error_code=INVOICE_EXISTS,
         message=msg("24SevenOffice already has an invoice with this number"),
-        remedy=ERROR_CODES[INVOICE_EXISTS].remedy,
         open=True,
     ),
     Rule(
@@ -199,7 +188,6 @@ RULES = (
         RejectedError,
         error_code=BANK_ACCOUNT,
         message=msg("24SevenOffice has another bank account on the customer"),
-        remedy=ERROR_CODES[BANK_ACCOUNT].remedy,
         open=True,
     ),
     Rule(
@@ -207,7 +195,6 @@ RULES = (
         RejectedError,
         error_code=REFUSED,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=ERROR_CODES[REFUSED].remedy,
         open=True,
     ),
     Rule(

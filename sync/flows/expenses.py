@@ -189,7 +189,6 @@ class Expenses:
             raise RejectedError(
                 msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
                 error_code=VOUCHER_GONE,
-                remedy=ERROR_CODES[VOUCHER_GONE].remedy,
             )
         found = self._costs_by_rates(lines)
         if found.unclear and not self._rates_reread:  # a VAT code may just have been set up

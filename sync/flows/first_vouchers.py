@@ -15,7 +15,6 @@ from models.enums import EntityType, JobState, Record
 from models.inbox import vat_checks
 from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     VAT_DIFFERS,
     VAT_NEVER_SEEN,
@@ -248,7 +247,6 @@ def _rounding_error(voucher: Voucher, vat: OutputVat) -> SyncError:
             off=abs(vat.off_rate or 0),
         ),
         error_code=VAT_ROUNDING,
-        remedy=ERROR_CODES[VAT_ROUNDING].remedy,
     )
 
 

@@ -16,7 +16,6 @@ from models.error_codes import GONE, SET_ASIDE, UNSEEN_DRAFT
 from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     BEFORE_FIRST_DAY,
@@ -349,7 +348,6 @@ class Invoices:
                 day=Day(day),
             ),
             error_code=FISCAL_YEAR,
-            remedy=ERROR_CODES[FISCAL_YEAR].remedy,
         )
 
     def _unambiguous(self, year: FiscalYear) -> FiscalYear:
@@ -424,7 +422,6 @@ def _unseen_draft_error(item: PreparedInvoice) -> RejectedError:
             number=item.voucher.number,
         ),
         error_code=UNSEEN_DRAFT,
-        remedy=ERROR_CODES[UNSEEN_DRAFT].remedy,
     )
 
 
@@ -438,5 +435,4 @@ def _voucher_differs_error(item: PreparedInvoice) -> RejectedError:
             day=Day(item.voucher.day),
         ),
         error_code=DIFFERS,
-        remedy=ERROR_CODES[DIFFERS].remedy,
     )
