@@ -166,7 +166,7 @@ class Runner:
                 self.sleep(OUTAGE_RETRY_SECONDS)
             except LeaseLostError:
                 if outage:
-                    leases.take_back_crash(self.database, lease, now=self.clock())
+                    leases.uncount_crash(self.database, lease, now=self.clock())
                 raise
 
     def _complete(

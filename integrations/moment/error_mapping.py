@@ -9,7 +9,7 @@ import requests
 
 from i18n.messages import Message, msg
 from integrations.moment.bounded_json import parse
-from integrations.remote_clock import wait_asked_for
+from integrations.remote_clock import retry_after_of
 from integrations.transport import was_sent
 from sync.error_codes.names import (
     MOMENT_COMPANY,
@@ -98,14 +98,14 @@ class Call:
                 )
             case status if status in _RETRYABLE:
                 pause = msg("Moment asked us to wait ({doing}).", doing=self.doing)
-                return UnavailableError(pause, error_code=MOMENT_UNAVAILABLE, retry_after=wait_asked_for(headers))
+                return UnavailableError(pause, error_code=MOMENT_UNAVAILABLE, retry_after=retry_after_of(headers))
             case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 reason = _message_of(body) or msg("status {status}", status=status)
                 refused = msg("Moment rejected this ({doing}): {said}", doing=self.doing, said=reason)
                 return RejectedError(refused, error_code=MOMENT_REFUSED)
             case _:
                 return self.unusable_response(
-                    msg("responded with status {status}", status=status), retry_after=wait_asked_for(headers)
+                    msg("responded with status {status}", status=status), retry_after=retry_after_of(headers)
                 )
 
     def record_gone(self) -> SyncError:

@@ -8,7 +8,7 @@ from requests import PreparedRequest
 from standardwebhooks import Webhook
 
 from integrations.receivers.public_addresses import PrivateAddressError, PublicAdapter
-from integrations.remote_clock import wait_asked_for
+from integrations.remote_clock import retry_after_of
 from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
 from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
@@ -70,7 +70,7 @@ class ReceiverClient:
         return DeliveryAttempt(
             http_status=response.status_code,
             response=response.content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}"),
-            retry_after=wait_asked_for(response.headers),
+            retry_after=retry_after_of(response.headers),
         )
 
 

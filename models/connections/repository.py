@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import Message, joined, msg
 from models.connections.alert_outbox import Alert, queue_alert
-from models.connections.settings import ConnectionSettings, moving_setting
+from models.connections.settings import ConnectionSettings, setting_that_changes_ledger
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType
@@ -482,7 +482,9 @@ def _handle_move(
     If the client of the new login is unknown, the next login saves it.
     """
     known = None not in (client_number, row.client_number)
-    setting = moving_setting(before, after, same_client=client_number == row.client_number if known else None)
+    setting = setting_that_changes_ledger(
+        before, after, same_client=client_number == row.client_number if known else None
+    )
     if setting is None:
         row.client_number = client_number or row.client_number
         return

@@ -252,7 +252,7 @@ def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object])
     return [name for name in names if getattr(after, name) == getattr(before, name)]
 
 
-def moving_setting(
+def setting_that_changes_ledger(
     before: ConnectionSettings, after: ConnectionSettings, *, same_client: bool | None = None
 ) -> str | None:
     """Return the setting by which the changes may lead to another company or client; None if there is none.

@@ -216,7 +216,7 @@ def complete(
     return woken if due_now is None else woken | {lane}
 
 
-def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
+def uncount_crash(database: Database, lease: Lease, *, now: datetime) -> None:
     """Take back the crash that another worker counted for these jobs, because this worker had not vanished.
 
     A crash was counted if the job has more crashes than when it was leased. If only the response to ``complete``

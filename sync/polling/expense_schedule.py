@@ -41,7 +41,7 @@ INTERVAL_FACTORS: Mapping[tuple[Activity, bool], int] = {
 """Factors of the configured interval, by activity and by whether it is office hours."""
 
 
-OFFICE_HOURS_WEIGHT = 1.5
+ACTIVE_WEIGHT = 1.5
 """The weight of an active connection's waiting, if not all due connections can be polled."""
 
 
@@ -77,7 +77,7 @@ def next_round(
     late = {poll_state: _lateness(poll_state, wait, now=now) for poll_state, wait in intervals.items()}
     due = sorted(
         (poll_state for poll_state in late if late[poll_state] >= 1),
-        key=lambda each: -late[each] * (OFFICE_HOURS_WEIGHT if activity(each, now=now) is Activity.ACTIVE else 1),
+        key=lambda each: -late[each] * (ACTIVE_WEIGHT if activity(each, now=now) is Activity.ACTIVE else 1),
     )
     return PollRound({poll_state.connection_id: intervals[poll_state] for poll_state in due}, limit)
 

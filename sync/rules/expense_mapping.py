@@ -108,7 +108,7 @@ def costs_of(
     return VoucherCosts(costs, list(skipped), excluded)
 
 
-def in_force(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
+def visible_lines(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
     """Leave out corrected lines: 24SevenOffice hides them and books new ones under the same number.
 
     If all lines are hidden, all are kept, to show what the voucher was.
@@ -120,7 +120,7 @@ def supplier_invoice_of(
     lines: Sequence[LedgerLine], *, supplier: str = "", invoice_number: str = ""
 ) -> SupplierInvoice:
     """Return the supplier's invoice of a voucher: from its supplier line (S7), otherwise from the arguments."""
-    lines = in_force(lines)
+    lines = visible_lines(lines)
     owed = next((line for line in lines if line.account in SUPPLIER_ACCOUNTS), lines[0])
     numbers = (line.invoice_number for line in (owed, *lines) if line.invoice_number)
     return SupplierInvoice(

@@ -12,7 +12,7 @@ from models.schema.record_summary import RecordSummary
 from sync.errors import RejectedError
 from sync.money import NOK, to_ore
 from sync.records import Customer, Invoice, LedgerLine, Project
-from sync.rules.expense_mapping import SupplierInvoice, in_force
+from sync.rules.expense_mapping import SupplierInvoice, visible_lines
 from sync.rules.identity_numbers import NATIONAL_ID
 from sync.rules.normalization import clean
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS
@@ -54,7 +54,7 @@ def project_summary(project: Project, *, customer: str, customer_number: str) ->
 
 def voucher_summary(lines: Sequence[LedgerLine], supplier_invoice: SupplierInvoice) -> RecordSummary:
     """Summarize a voucher by its supplier, its date and the debt; without a supplier, by the sum of its debits."""
-    lines = in_force(lines)
+    lines = visible_lines(lines)
     owed = [line for line in lines if line.account in SUPPLIER_ACCOUNTS]
     number = next((line.customer_number for line in owed if line.customer_number), "")
     in_debit = sum(max(line.amount, 0) for line in lines)
