@@ -20,8 +20,8 @@ from sync.error_codes.names import (
     IDENTITY,
     IDENTITY_BLOCKED,
     INVOICE_EXISTS,
-    NO_ANSWER,
     NO_CONNECTION,
+    NO_RESPONSE,
     NOT_UNDERSTOOD,
     PROJECT_REQUIRED,
     QUARANTINE,
@@ -61,7 +61,7 @@ class UnreadableError(Exception):
 class Rule:
     """The meaning of a line that matches ``pattern``; ``message`` and ``remedy`` are for the reader of the mail.
 
-    ``error`` is raised if nothing was saved; ``open`` says that a call that saves may still have saved something
+    ``error`` is raised if nothing was saved; ``may_have_saved``: a call that saves may still have saved something
     (assumption S8).
     """
 
@@ -70,7 +70,7 @@ class Rule:
     error_code: str
     message: Message
     remedy: str = ""
-    open: bool = False
+    may_have_saved: bool = False
 
 
 MAX_TEXT_LENGTH = 1000
@@ -90,7 +90,7 @@ RULES = (
         UnavailableError,
         error_code=SYSTEM_ERROR,
         message=msg("24SevenOffice has a technical problem"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^company ",
@@ -146,63 +146,63 @@ RULES = (
         UnavailableError,
         error_code=SYSTEM_ERROR,
         message=msg("24SevenOffice has a technical problem"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result \w+: (.*: )?regnskapsåret \d+ er (låst|ikke opprettet)",
         RejectedError,
         error_code=FISCAL_YEAR,
         message=msg("24SevenOffice rejected the voucher"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result \w+: (.*: )?konto \d+ finnes ikke",
         RejectedError,
         error_code=ACCOUNT_UNKNOWN,
         message=msg("24SevenOffice rejected the voucher"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result .*vat ?is ?not ?in ?balance",
         RejectedError,
         error_code=VAT_NOT_BALANCED,
         message=msg("24SevenOffice expects the voucher's VAT on separate lines"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result .*vat ?is ?missing ?foundation",
         RejectedError,
         error_code=VAT_WITHOUT_BASE,
         message=msg("24SevenOffice found VAT in the voucher without a base amount"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result .*invoice ?already ?exists",
         RejectedError,
         error_code=INVOICE_EXISTS,
         message=msg("24SevenOffice already has an invoice with this number"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result .*customer ?mismatch ?bank ?account",
         RejectedError,
         error_code=BANK_ACCOUNT,
         message=msg("24SevenOffice has another bank account on the customer"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result ",
         RejectedError,
         error_code=REFUSED,
         message=msg("24SevenOffice rejected the voucher"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^fault ",
         UnavailableError,
         error_code=FAULT,
         message=msg("24SevenOffice responded with an error"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^http 429",
@@ -221,7 +221,7 @@ RULES = (
         UnavailableError,
         error_code=HTTP_ERROR,
         message=msg("24SevenOffice has a technical problem"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^held back",
@@ -233,51 +233,51 @@ RULES = (
     Rule(
         r"^silent",
         UnavailableError,
-        error_code=NO_ANSWER,
+        error_code=NO_RESPONSE,
         message=msg("24SevenOffice didn't respond"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^late",
         UnavailableError,
         error_code=TOO_SLOW,
         message=msg("24SevenOffice didn't respond in time"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^too large",
         ResponseTooLargeError,
         error_code=TOO_LARGE,
         message=msg("24SevenOffice sent a response that is too large"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^too many",
         ResponseTooLargeError,
         error_code=TOO_MANY_ROWS,
         message=msg("24SevenOffice sent a response with too many rows"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^too deep",
         UnavailableError,
         error_code=TOO_DEEP,
         message=msg("24SevenOffice sent a response that is nested too deeply"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^multipart",
         UnavailableError,
         error_code=UNREADABLE,
         message=msg("24SevenOffice sent a multi-part response, which the integration doesn't support"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^unreadable",
         UnavailableError,
         error_code=UNREADABLE,
         message=msg("24SevenOffice sent an unreadable response"),
-        open=True,
+        may_have_saved=True,
     ),
 )
 
@@ -294,7 +294,7 @@ def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) ->
         error = rule.error(message, error_code=rule.error_code, retry_after=retry_after)
     else:
         error = rule.error(message, error_code=rule.error_code, remedy=rule.remedy)
-    if not (saves and rule.open):
+    if not (saves and rule.may_have_saved):
         return error
     responded = form.startswith(("fault", "result", "company"))
     return OutcomeUnknownError(message, error_code=rule.error_code, otherwise=error if responded else None)

@@ -41,10 +41,10 @@ from sync.rules.expense_mapping import (
     costs_of,
     drafts_of,
     external_id,
-    in_force,
     key_of,
     supplier_invoice_of,
     title_of,
+    visible_lines,
 )
 from sync.rules.record_summaries import voucher_summary
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
@@ -196,7 +196,7 @@ class Expenses:
             self._rates_reread = True
             found = self._costs_by_rates(lines)
         if found.unclear:
-            raise _vat_unclear_error(found.unclear)
+            raise RejectedError(found.unclear.why, error_code=VAT_UNCLEAR)
         return found
 
     def _costs_by_rates(self, lines: Sequence[LedgerLine]) -> VoucherCosts:
@@ -270,7 +270,7 @@ class Expenses:
     def _supplier_invoice(self, lines: Sequence[LedgerLine], documents: VoucherDocuments) -> SupplierInvoice:
         """Return the supplier of the voucher: from its supplier line, its documents, or the customer list (S7)."""
         supplier, invoice_number = supplier_and_invoice_number(documents)
-        owed = next((line for line in in_force(lines) if line.account in SUPPLIER_ACCOUNTS), None)
+        owed = next((line for line in visible_lines(lines) if line.account in SUPPLIER_ACCOUNTS), None)
         if owed and owed.customer_number and not owed.customer_name and not supplier:
             company = self._context.erp.company(owed.customer_number)
             supplier = company.name if company else ""
@@ -312,12 +312,4 @@ def _too_late_error(error: RejectedError, ledger: Message) -> RejectedError:
         msg("{now} {problem}", now=ledger, problem=error.message),
         error_code=error.error_code,
         remedy=ERROR_CODES[INVOICED].remedy,
-    )
-
-
-def _vat_unclear_error(cost: SkippedLine) -> RejectedError:
-    return RejectedError(
-        cost.why,
-        error_code=cost.error_code,
-        remedy=ERROR_CODES[VAT_UNCLEAR].remedy,
     )
