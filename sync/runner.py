@@ -206,7 +206,7 @@ class _LeaseRenewal:
         self._renew()
         self.writes += 1
 
-    def keep(self) -> None:
+    def renew_if_due(self) -> None:
         """Renew the lease if a tenth of its time has passed, while records are read."""
         if self.clock() - self.deadline.renewed_at >= self.ttl / 10:
             self._renew()
@@ -250,7 +250,7 @@ class _Batch:
         return attempts | self._send(ready)
 
     def _prepare(self, job: SyncJob) -> Prepared | Success:
-        self.renewal.keep()  # many slow reads take longer than the lease lasts
+        self.renewal.renew_if_due()  # many slow reads take longer than the lease lasts
         if job.worker_crashes >= MAX_WORKER_CRASHES:
             raise RejectedError(
                 msg(

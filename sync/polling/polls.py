@@ -122,10 +122,10 @@ def poll_expenses(
     return received
 
 
-def import_expenses(
+def enqueue_changed_since(
     database: Database, erp: SupplierVouchers, connection: Connection, *, since: datetime, now: datetime
 ) -> int:
-    """Enqueue again, and count, the vouchers that changed since an instant (UTC). Raises SyncError."""
+    """Enqueue the vouchers that changed since an instant (UTC), and return their number. Raises SyncError."""
     received: set[Record] = set()
     for _, vouchers in changed_vouchers(erp, connection.settings, since=since, until=now):
         enqueue(database, connection.id, vouchers, now=now)
