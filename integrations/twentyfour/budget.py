@@ -2,6 +2,8 @@
 
 24SevenOffice counts an integration's requests across all customers, and locks it out if there are too many, so a
 refusal to one worker stops all. :mod:`~integrations.twentyfour.budget_scripts` explains the count and priorities.
+The limits are the settings TWENTYFOUR_REQUESTS_PER_HOUR, TWENTYFOUR_REQUESTS_PER_SECOND and
+TWENTYFOUR_CONNECTION_PERCENT.
 """
 
 import copy

@@ -1,4 +1,7 @@
-"""Suppliers' documents in 24SevenOffice: the Attachment service, which returns files in chunks."""
+"""Suppliers' documents in 24SevenOffice: the Attachment service, which returns files in chunks.
+
+:mod:`sync.flows.documents` uploads them to Moment.
+"""
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence

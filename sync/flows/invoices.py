@@ -1,6 +1,7 @@
 """Invoices: a finalized invoice in Moment becomes a voucher in 24SevenOffice's journal, exactly once.
 
 After a failed call, it is unknown what was saved (S8): the ledger is searched before anything is posted again.
+:mod:`sync.rules.vouchers` makes the voucher, also that of a credit note.
 """
 
 from collections.abc import Sequence
