@@ -1,4 +1,4 @@
-"""The times in a response's headers: a remote system's clock, which polls must not be ahead of, and its wait."""
+"""The remote clock, read from ``Date`` so that polls do not run ahead of it, and the wait in ``Retry-After``."""
 
 import re
 from collections.abc import Callable, Mapping

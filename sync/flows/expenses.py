@@ -249,7 +249,10 @@ class Expenses:
         return existing_id, sent if exists else LinkState.DELETED
 
     def _remove(self, expense_id: str, link: Link) -> bool:
-        """Remove an expense without a cost; saving that first shows a removal whose response is lost."""
+        """Remove an expense whose cost is gone.
+
+        The link is marked first, so that a removal with a lost response is recognized.
+        """
         if link.fingerprint == LinkState.DELETED:
             return False
         record = Record(EntityType.EXPENSE, expense_id)

@@ -83,7 +83,7 @@ class Split:
     """An invoice in øre, revenue positive: ``gross`` and ``net`` by key, ``vat`` and ``slack`` by VAT code.
 
     ``slack`` is how much a code's VAT may differ if VAT is split off each line of a voucher by itself.
-    ``rounding`` is how much rounding may put any code's VAT off its rate.
+    ``rounding`` is the largest deviation of a code's VAT from its rate that rounding explains.
     """
 
     total: int
@@ -97,7 +97,10 @@ class Split:
 def account_and_vat_code(
     line: InvoiceLine, accounts: Mapping[int, str], settings: ConnectionSettings
 ) -> tuple[int, str]:
-    """Return a line's account, and its VAT code by the settings, Moment (M13) or the chart; empty if none (S4)."""
+    """Return a line's account and its VAT code; without a VAT code, it is empty.
+
+    The code is from the settings, else from Moment (M13), else from the chart of accounts (S4).
+    """
     text, _, code = settings.accounts.get(line.account_id, str(line.account)).partition("/")
     account = int(text)
     return account, code or settings.vat_codes.get(account) or line.tax_code or accounts.get(account, "")
