@@ -52,7 +52,7 @@ def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationRe
 
 def without_accepted(database: Database, connection_id: int, report: ReconciliationReport) -> ReconciliationReport:
     accepted = discrepancies.acceptances(database, connection_id)
-    return report.without_accepted({(key, each.fingerprint) for key, each in accepted.items()})
+    return report.separate_accepted({(key, each.fingerprint) for key, each in accepted.items()})
 
 
 def recorded_report(database: Database, operation: Operation) -> ReconciliationReport | None:
@@ -62,7 +62,7 @@ def recorded_report(database: Database, operation: Operation) -> ReconciliationR
         return None
     known = discrepancies.acceptances_in(database, operation)
     report = ReconciliationReport.from_json(found)
-    return report.without_accepted({(key, each.fingerprint) for key, each in known.items()})
+    return report.separate_accepted({(key, each.fingerprint) for key, each in known.items()})
 
 
 def month_of(day: date) -> tuple[date, date]:

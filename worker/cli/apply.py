@@ -23,7 +23,7 @@ from models.connections.repository import (
 from models.connections.settings import (
     ConnectionSettings,
     contradictions,
-    first_days_to_ask,
+    first_days_to_confirm,
     setting_that_changes_ledger,
 )
 from models.enums import EntityType
@@ -161,7 +161,7 @@ def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Pl
         return None
     new = ((name, getattr(settings, name)) for name in entry.values)
     values = {name: value for name, value in new if value != getattr(before.settings, name)}
-    first_days = [name for name in first_days_to_ask(before.settings, values) if name not in entry.values]
+    first_days = [name for name in first_days_to_confirm(before.settings, values) if name not in entry.values]
     values |= dict.fromkeys(first_days, get_container().clock().astimezone(OSLO).date())
     settings = settings.model_copy(update=values)
     if setting_that_changes_ledger(before.settings, settings, same_client=True) and any(
