@@ -35,7 +35,7 @@ from sync.records import (
 )
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 
-CENT = Decimal("0.01")
+CENT = Decimal("0.01")  # of the invoice's currency, which may not be kroner
 HALF_A_KRONE = Decimal("0.5")
 
 NO_VAT = VatCode(Decimal())
