@@ -68,9 +68,9 @@ def dispatch_operations(operation_ids: Iterable[int]) -> None:
 def dispatch_next_operation(operation_id: int) -> None:
     """Dispatch the operations that waited for an operation that has ended."""
     container = get_container()
-    if ended := container.operations.get(operation_id):
+    if operation := container.operations.get(operation_id):
         since = container.clock() - OPERATION_TIMEOUT
-        dispatch_operations(container.operations.pending(ended.connection_id, since=since))
+        dispatch_operations(container.operations.pending(operation.connection_id, since=since))
 
 
 def dispatch_receivers(receiver_ids: Iterable[int]) -> None:

@@ -75,17 +75,17 @@ class Mailer:
         """
         try:
             with self._connected() as server:
-                refused = _send(server, message)
+                refused_addresses = _send(server, message)
         except smtplib.SMTPRecipientsRefused as error:
-            refused = error.recipients
+            refused_addresses = error.recipients
         except (smtplib.SMTPException, OSError) as error:
             down = msg(
                 "The mail server {server} rejected an email: {cause}", server=self._host, cause=_cause(error)
             )
             is_about_mail = isinstance(error, smtplib.SMTPDataError)
             raise (MailDelayedError if is_about_mail else UnavailableError)(down, error_code=MAIL) from error
-        if refused:
-            raise _refusal(refused)
+        if refused_addresses:
+            raise _refusal(refused_addresses)
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:

@@ -39,9 +39,9 @@ def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherDoc
     ordered = sorted(stamps)
     for start in range(0, len(ordered), MAX_STAMPS):
         batch = ordered[start : start + MAX_STAMPS]
-        found = _search(session, StampNo={"int": batch})
-        approved = _search(session, StampNo={"int": batch}, FileApproved=True) if found else []
-        documents |= {stamp: _documents(stamp, found, approved) for stamp in batch}
+        files = _search(session, StampNo={"int": batch})
+        approved = _search(session, StampNo={"int": batch}, FileApproved=True) if files else []
+        documents |= {stamp: _documents(stamp, files, approved) for stamp in batch}
     return documents
 
 

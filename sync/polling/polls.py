@@ -146,13 +146,13 @@ def changed_vouchers(
     while accounts.intervals and since < until:
         end = min(since + window, until)
         try:
-            found = erp.changed_vouchers(accounts, since=since, until=end)
+            vouchers = erp.changed_vouchers(accounts, since=since, until=end)
         except ResponseTooLargeError:
             if window <= MIN_WINDOW:
                 raise
             window = max((end - since) / 2, MIN_WINDOW)
             continue
-        yield end, [Record(EntityType.EXPENSE, voucher) for voucher in found]
+        yield end, [Record(EntityType.EXPENSE, voucher) for voucher in vouchers]
         since, window = end, min(2 * window, WINDOW)
 
 

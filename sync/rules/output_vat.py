@@ -168,9 +168,9 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
     """
     visible = [line for line in lines if not line.hidden]
     slack = {each.tax_code: each.slack if voucher.voucher_vat == "gross" else 0 for each in voucher.vat}
-    known = {each.account for each in voucher.vat if each.account}
+    vat_accounts = {each.account for each in voucher.vat if each.account}
     is_known = all(each.account for each in voucher.vat if each.amount or each.slack)
-    of_vat = {line.account for line in visible if line.account in VAT_ACCOUNTS or line.account in known}
+    of_vat = {line.account for line in visible if line.account in VAT_ACCOUNTS or line.account in vat_accounts}
     expected: dict[int, int] = defaultdict(int)
     allowed: dict[int, int] = defaultdict(int)
     for vat in voucher.vat:
@@ -241,15 +241,15 @@ def as_records(
         Revenue(key.account, key.vat_code, numbers.get(key.project_id), gross=-gross, net=-invoice.net[key])
         for key, gross in invoice.gross.items()
     )
-    known = {**codes, "": NO_VAT, NO_VAT_CODE: NO_VAT}
+    all_codes = {**codes, "": NO_VAT, NO_VAT_CODE: NO_VAT}
     vat = tuple(
         OutputVat(
             code,
-            known[code].account if code in known else None,
+            all_codes[code].account if code in all_codes else None,
             -amount,
             slack=invoice.slack[code],
-            untaxed=code in known and not known[code].rate,
-            off_rate=_off_rate(invoice, code, known[code].rate) if code in known else None,
+            untaxed=code in all_codes and not all_codes[code].rate,
+            off_rate=_off_rate(invoice, code, all_codes[code].rate) if code in all_codes else None,
         )
         for code, amount in invoice.vat.items()
     )
