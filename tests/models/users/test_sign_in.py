@@ -40,7 +40,7 @@ def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Da
         check_password(database)
 
 
-def test_a_refusal_writes_equally_often_for_every_user(database: Database) -> None:
+def test_a_refusal_makes_the_same_number_of_writes_whether_or_not_the_user_exists(database: Database) -> None:
     add_user(database)
     writes: list[str] = []
 
