@@ -1,4 +1,4 @@
-"""The times in a response's headers: a remote system's clock, which polls must not be ahead of, and its wait."""
+"""The remote clock, read from ``Date`` so that polls do not run ahead of it, and the wait in ``Retry-After``."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ class RemoteClock:
         self._lag = lag
 
 
-def wait_asked_for(headers: Mapping[str, str]) -> timedelta | None:
+def retry_after_of(headers: Mapping[str, str]) -> timedelta | None:
     """Return the wait, in seconds or until a date (RFC 9110, 10.2.3), counted from the response's own date."""
     retry_after = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(retry_after):

@@ -182,7 +182,7 @@ def three_projects_follow(demo_user: DemoUser) -> None:
     eventually(lambda: _projects_agree(demo_user))
 
 
-def the_documented_notification_leads_to_its_voucher(demo_user: DemoUser) -> None:
+def the_documented_webhook_leads_to_its_voucher(demo_user: DemoUser) -> None:
     """The webhook on Moment's help page: invoice 1 of customer 10001 and project 1."""
     demo_user.press("finalize", demo_company.DRAFT)
     documented = {
@@ -191,8 +191,8 @@ def the_documented_notification_leads_to_its_voucher(demo_user: DemoUser) -> Non
         "customer": {"id": demo_company.CUSTOMER, "customerNumber": "10001"},
         "project": {"id": demo_company.PROJECT, "projectNumber": "1"},
     }
-    sent = [each["body"] for each in demo_user.notifications() if each["kind"] == "invoices"]
-    expect("Moment's notification", sent[0], {"event": "CREATE_NEW", "invoice": documented})
+    sent = [each["body"] for each in demo_user.sent_webhooks() if each["kind"] == "invoices"]
+    expect("Moment's webhook", sent[0], {"event": "CREATE_NEW", "invoice": documented})
     eventually(lambda: ledger_agrees(demo_user, invoices=1))
 
 
@@ -235,15 +235,15 @@ def the_bookkeeper_gets_one_mail_about_it(demo_user: DemoUser) -> None:
     eventually(is_sent)
 
 
-def all_notifications_and_vouchers_again_and_a_forged_one_change_nothing(demo_user: DemoUser) -> None:
+def all_webhooks_and_vouchers_again_and_a_forged_one_change_nothing(demo_user: DemoUser) -> None:
     """Each webhook three times more, in any order, and the import once more."""
     before = _all_records(demo_user)
-    again = [each["body"] for each in demo_user.notifications()] * 3
+    again = [each["body"] for each in demo_user.sent_webhooks()] * 3
     again.append({"event": "CREATE_NEW", "invoice": {"id": 404, "invoiceNumber": 404}})
     Random(SEED).shuffle(again)  # noqa: S311 - a reproducible order
     demo_user.import_expenses()
     for body in again:
-        demo_user.notify(body)
+        demo_user.send_webhook(body)
     unfinished = "queued", "running", "waiting", "retrying"
     eventually(lambda: expect("unfinished jobs", demo_user.jobs(*unfinished), []))
     expect("the records", _all_records(demo_user), before)
@@ -253,14 +253,14 @@ def all_notifications_and_vouchers_again_and_a_forged_one_change_nothing(demo_us
 STEPS: tuple[Callable[[DemoUser], None], ...] = (
     three_customers_get_their_numbers,
     three_projects_follow,
-    the_documented_notification_leads_to_its_voucher,
+    the_documented_webhook_leads_to_its_voucher,
     ten_invoices_are_in_the_ledger_to_the_ore,
     an_invoice_of_a_locked_year_is_refused,
     demo_expenses.ten_vouchers_of_suppliers_are_entered_and_a_dry_run_tells_what_would_come,
     demo_expenses.six_of_them_become_expenses_with_seven_files,
     demo_expenses.four_are_skipped_each_with_its_reason,
     the_bookkeeper_gets_one_mail_about_it,
-    all_notifications_and_vouchers_again_and_a_forged_one_change_nothing,
+    all_webhooks_and_vouchers_again_and_a_forged_one_change_nothing,
 )
 
 

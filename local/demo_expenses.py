@@ -26,12 +26,9 @@ SCANS = {"Pdf": (".pdf", b"%PDF-1.4\n"), "Png": (".png", b"\x89PNG\r\n\x1a\n")}
 class Bill:
     """An invoice or credit note of a supplier, booked in kroner: positive in debit.
 
-    Args:
-        number: the supplier's number of it.
-        text: what was bought.
-        costs: account and amount of each line; without VAT if ``vat`` has it on its own line.
-        tax: the VAT code of its lines.
-        why_not: why it does not become an expense; empty if it does.
+    ``number`` is the supplier's, and ``text`` says what was bought. ``costs`` are the account and amount of each
+    line, without VAT if ``vat`` has it on its own line, and ``tax`` is the VAT code of the lines. ``why_not`` is
+    why it does not become an expense, empty if it does.
     """
 
     number: str

@@ -80,14 +80,14 @@ class DemoUser:
     def import_expenses(self, *options: str) -> str:
         return self.command("expenses", "import", demo_company.NAME, "--days=1", *options)
 
-    def notifications(self) -> list[Record]:
+    def sent_webhooks(self) -> list[Record]:
         return self._read("moment", "deliveries")
 
     def disturb_webhooks(self, *, seed: int) -> None:
         """Make Moment duplicate half of its webhooks and change their order."""
         self._ask("PUT", "moment", "deliveries", {"double": 0.5, "delay_seconds": [0, 0.5], "seed": seed})
 
-    def notify(self, body: object) -> None:
+    def send_webhook(self, body: object) -> None:
         self._session.post(self._webhook_url, json=body, timeout=10).raise_for_status()
 
     def jobs(self, *states: str) -> list[Record]:

@@ -44,12 +44,10 @@ class NotRunningError(Exception):
 class Plan:
     """What to start, and where.
 
-    Args:
-        state: folder for all data, created if missing.
-        environ: the environment; servers that its DATABASE_URL and REDIS_URL name are used, not started.
-        sandbox: whether Moment, 24SevenOffice and the mail server are the sandbox's.
-        temporary: whether any free ports will do, and PostgreSQL's data need not survive a crash of the
-            machine.
+    ``state`` is the folder for all data, created if missing. Servers that DATABASE_URL and REDIS_URL in
+    ``environ`` name are used, not started. With ``sandbox``, Moment, 24SevenOffice and the mail server are the
+    sandbox's. With ``temporary``, any free ports will do, and PostgreSQL's data need not survive a crash of the
+    machine.
     """
 
     state: Path

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from models.enums import Record
+from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import BROKEN_OFF, DEPENDENCY_PENDING
 
 if TYPE_CHECKING:
@@ -56,6 +57,14 @@ class SyncError(Exception):
         changed.remedy, changed.invoice = remedy or self.remedy, invoice or self.invoice
         changed.outcome_unknown = outcome_unknown or self.outcome_unknown
         return changed
+
+
+class ActionRequiredError(SyncError):
+    """A person has to act, at once or if retries fail. The remedy defaults to that of the error code."""
+
+    def __init__(self, message: str, *, error_code: str = "", remedy: str = "") -> None:
+        explained = ERROR_CODES.get(error_code)
+        super().__init__(message, error_code=error_code, remedy=remedy or (explained.remedy if explained else ""))
 
 
 class UnavailableError(SyncError):
@@ -111,23 +120,23 @@ class DependencyPendingError(SyncError):
         self.dependency = dependency
 
 
-class RejectedError(SyncError):
+class RejectedError(ActionRequiredError):
     """The record cannot be synced as it is; a person has to correct it."""
 
 
 class DependencyEndedError(RejectedError):
     """The record that must be synced first ended without a link; this one continues if it gets a link later."""
 
-    def __init__(self, message: str, *, error_code: str, remedy: str, dependency: Record) -> None:
+    def __init__(self, message: str, *, error_code: str, remedy: str = "", dependency: Record) -> None:
         super().__init__(message, error_code=error_code, remedy=remedy)
         self.dependency = dependency
 
 
-class MisconfiguredError(SyncError):
+class MisconfiguredError(ActionRequiredError):
     """The connection cannot work with its settings; it is paused until a person corrects them."""
 
 
-class CrashError(SyncError):
+class CrashError(ActionRequiredError):
     """An internal error. The outcome is unknown; the job is retried alone a few times, then needs attention."""
 
     outcome_unknown = True

@@ -3,7 +3,6 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 from i18n.messages import Amount, msg
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import AMOUNT
 from sync.errors import RejectedError
 
@@ -19,7 +18,6 @@ def to_ore(kroner: Decimal) -> int:
         raise RejectedError(
             msg("The amount {amount} is larger than any ledger can hold.", amount=str(kroner)[:40]),
             error_code=AMOUNT,
-            remedy=ERROR_CODES[AMOUNT].remedy,
         )
     return int((kroner * 100).quantize(Decimal(1), ROUND_HALF_UP))
 

@@ -21,7 +21,6 @@ from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
 from sync.engine.write_deadline import WriteDeadline, enforce
-from sync.error_codes import ERROR_CODES
 from sync.errors import (
     CONNECTION_ERRORS,
     BrokenOffError,
@@ -167,7 +166,7 @@ class Runner:
                 self.sleep(OUTAGE_RETRY_SECONDS)
             except LeaseLostError:
                 if outage:
-                    leases.take_back_crash(self.database, lease, now=self.clock())
+                    leases.uncount_crash(self.database, lease, now=self.clock())
                 raise
 
     def _complete(
@@ -207,7 +206,7 @@ class _LeaseRenewal:
         self._renew()
         self.writes += 1
 
-    def keep(self) -> None:
+    def renew_if_due(self) -> None:
         """Renew the lease if a tenth of its time has passed, while records are read."""
         if self.clock() - self.deadline.renewed_at >= self.ttl / 10:
             self._renew()
@@ -251,7 +250,7 @@ class _Batch:
         return attempts | self._send(ready)
 
     def _prepare(self, job: SyncJob) -> Prepared | Success:
-        self.renewal.keep()  # many slow reads take longer than the lease lasts
+        self.renewal.renew_if_due()  # many slow reads take longer than the lease lasts
         if job.worker_crashes >= MAX_WORKER_CRASHES:
             raise RejectedError(
                 msg(
@@ -259,7 +258,6 @@ class _Batch:
                     times=job.worker_crashes,
                 ),
                 error_code=WORKER_CRASHES,
-                remedy=ERROR_CODES[WORKER_CRASHES].remedy,
             )
         prepared: Prepared | Success = self.flow.prepare(job)
         return prepared
@@ -314,5 +312,4 @@ def _crash(error: Exception) -> CrashError:
     return CrashError(
         msg("An internal error occurred while processing this record ({error}).", error=type(error).__name__),
         error_code=CRASHED,
-        remedy=ERROR_CODES[CRASHED].remedy,
     )

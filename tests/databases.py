@@ -52,11 +52,9 @@ EMPTY = """
 
 
 class Databases:
-    """Migrated databases without rows, on one server.
+    """Migrated databases without rows, on one server; a test that kills PostgreSQL starts it again.
 
-    Args:
-        server: PostgreSQL; a test that kills it starts it again.
-        template: name of the database that all are copies of.
+    ``template`` is the name of the database that all are copies of.
     """
 
     def __init__(self, server: Server, template: str) -> None:

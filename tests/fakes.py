@@ -147,13 +147,13 @@ class FakeMoment(Remote):
 
     def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
         with self.call("update_expense"):
-            there = self.expenses.get(expense_id)
-            if there is None:
+            expense = self.expenses.get(expense_id)
+            if expense is None:
                 return False
-            kept = replace(draft, activity_id=there.activity_id, billable=there.billable)
-            if there.project_id != draft.project_id:
+            kept = replace(draft, activity_id=expense.activity_id, billable=expense.billable)
+            if expense.project_id != draft.project_id:
                 kept = replace(kept, activity_id=self.activity(draft.project_id, activity))
-            return kept == there or self._alter(expense_id, lambda: self.expenses.update({expense_id: kept}))
+            return kept == expense or self._alter(expense_id, lambda: self.expenses.update({expense_id: kept}))
 
     def delete_expense(self, expense_id: str) -> bool:
         with self.call("delete_expense"):
@@ -213,12 +213,12 @@ class FakeErp(FakeSupplierVouchers):
         number = draft.number or next(free)
         self.details.setdefault(number, []).append(draft.details)
         given = {"main": draft.email, "invoice": draft.invoice_email}
-        held = self.emails.setdefault(number, {each: each for each in self._by_hand(number)})
-        held.update({use: email for use, email in given.items() if email})
+        emails = self.emails.setdefault(number, {each: each for each in self._by_hand(number)})
+        emails.update({use: email for use, email in given.items() if email})
         saved = draft.as_company(number)
-        there = self.companies.get(number, saved)
-        person = there.person if draft.is_company is None else saved.person
-        self.companies[number] = replace(saved, emails=(), supplier=there.supplier, person=person)
+        former = self.companies.get(number, saved)
+        person = former.person if draft.is_company is None else saved.person
+        self.companies[number] = replace(saved, emails=(), supplier=former.supplier, person=person)
         return number
 
     def find_company(self, moment_id: str) -> Company | None:

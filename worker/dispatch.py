@@ -44,15 +44,15 @@ def dispatch_lanes(lanes: Iterable[Lane]) -> None:
 
 def dispatch_polls(task: str, intervals: Mapping[int, timedelta], *, limit: int | None = None) -> None:
     """Send connections their polls, at most ``limit``, unless one was sent within half of its interval."""
-    waits = ((task, number, interval.total_seconds() / 2) for number, interval in intervals.items())
+    waits = ((task, connection_id, interval.total_seconds() / 2) for connection_id, interval in intervals.items())
     _send(waits, limit=limit)
 
 
-def is_outdated(task: str, connection_id: int, number: int) -> bool:
+def is_outdated(task: str, connection_id: int, poll_number: int) -> bool:
     """Return whether the connection was polled since this poll was sent; otherwise, it begins now."""
     redis, key = get_container().redis, f"begun:{connection_id}:{task}"
     begun, sent = (int(redis.get(each) or 0) for each in (key, POLLS_SENT))
-    if 0 < number <= begun <= sent:  # ``sent`` is lower if Redis has lost the count
+    if 0 < poll_number <= begun <= sent:  # ``sent`` is lower if Redis has lost the count
         return True
     redis.set(key, sent, ex=POLL_BEGUN_SECONDS)
     return False
@@ -68,9 +68,9 @@ def dispatch_operations(operation_ids: Iterable[int]) -> None:
 def dispatch_next_operation(operation_id: int) -> None:
     """Dispatch the operations that waited for an operation that has ended."""
     container = get_container()
-    if ended := container.operations.get(operation_id):
+    if operation := container.operations.get(operation_id):
         since = container.clock() - OPERATION_TIMEOUT
-        dispatch_operations(container.operations.pending(ended.connection_id, since=since))
+        dispatch_operations(container.operations.pending(operation.connection_id, since=since))
 
 
 def dispatch_receivers(receiver_ids: Iterable[int]) -> None:
@@ -78,9 +78,9 @@ def dispatch_receivers(receiver_ids: Iterable[int]) -> None:
     _send((RECEIVER, receiver_id, LANE_DEBOUNCE_SECONDS) for receiver_id in receiver_ids)
 
 
-def mark_arrived(task: str, number: int) -> None:
+def mark_arrived(task: str, target_id: int) -> None:
     """Record that the message of a task has arrived. Work that becomes due from now on needs another message."""
-    get_container().redis.delete(_key(task, number))
+    get_container().redis.delete(_key(task, target_id))
 
 
 def mark_lane_arrived(lane: Lane) -> None:
@@ -99,16 +99,16 @@ def _send(messages: Iterable[tuple[str, int, float]], *, limit: int | None = Non
     """Send tasks, each with an id, unless the same task was sent within its seconds."""
     container, sent = get_container(), 0
     try:
-        for task, number, seconds in messages:
+        for task, target_id, seconds in messages:
             if sent == limit:
                 return
-            key, ttl = _key(task, number), max(1, int(seconds * 1000))
+            key, ttl = _key(task, target_id), max(1, int(seconds * 1000))
             if container.redis.set(key, "", nx=True, px=min(ttl, UNSENT_SECONDS * 1000)):
                 poll_number = [container.redis.incr(POLLS_SENT)] if task in POLLS else []
                 expires = seconds + GRACE_SECONDS if task == OPERATION else None
                 app.send_task(
                     task,
-                    args=[number, *poll_number],
+                    args=[target_id, *poll_number],
                     retry=False,
                     expires=expires,
                     headers=container.tracer.headers(),
@@ -123,5 +123,5 @@ def _lane_task(lane: Lane) -> str:
     return f"sync_{lane.entity_type}s"
 
 
-def _key(task: str, number: int | str) -> str:
-    return f"dispatched:{number}:{task}"
+def _key(task: str, target_id: int | str) -> str:
+    return f"dispatched:{target_id}:{task}"

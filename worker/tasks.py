@@ -47,7 +47,7 @@ def dispatch_due() -> None:
 
 
 @app.task(name="poll_all")
-def poll_all() -> None:
+def poll_all_moment() -> None:
     polls.pause_unreadable(get_container())
     dispatch.dispatch_polls("poll_moment", polls.moment_due(get_container()))
 
@@ -59,14 +59,14 @@ def poll_all_expenses() -> None:
 
 
 @app.task(name="poll_moment")
-def poll_moment(connection_id: int, number: int = 0) -> None:
-    if not dispatch.is_outdated("poll_moment", connection_id, number):
+def poll_moment(connection_id: int, poll_number: int = 0) -> None:
+    if not dispatch.is_outdated("poll_moment", connection_id, poll_number):
         dispatch.dispatch_lanes(polls.poll_moment(get_container(), connection_id))
 
 
 @app.task(name="poll_expenses")
-def poll_expenses(connection_id: int, number: int = 0) -> None:
-    if not dispatch.is_outdated("poll_expenses", connection_id, number):
+def poll_expenses(connection_id: int, poll_number: int = 0) -> None:
+    if not dispatch.is_outdated("poll_expenses", connection_id, poll_number):
         dispatch.dispatch_lanes(polls.poll_expenses(get_container(), connection_id))
 
 

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from i18n.messages import msg
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import MAIL, MAIL_ADDRESS
 from sync.errors import RejectedError, UnavailableError
 
@@ -76,17 +75,17 @@ class Mailer:
         """
         try:
             with self._connected() as server:
-                refused = _send(server, message)
+                refused_addresses = _send(server, message)
         except smtplib.SMTPRecipientsRefused as error:
-            refused = error.recipients
+            refused_addresses = error.recipients
         except (smtplib.SMTPException, OSError) as error:
             down = msg(
                 "The mail server {server} rejected an email: {cause}", server=self._host, cause=_cause(error)
             )
             is_about_mail = isinstance(error, smtplib.SMTPDataError)
             raise (MailDelayedError if is_about_mail else UnavailableError)(down, error_code=MAIL) from error
-        if refused:
-            raise _refusal(refused)
+        if refused_addresses:
+            raise _refusal(refused_addresses)
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
@@ -122,7 +121,6 @@ def _send(server: smtplib.SMTP, message: EmailMessage) -> dict[str, tuple[int, b
                 address=message["To"],
             ),
             error_code=MAIL_ADDRESS,
-            remedy=ERROR_CODES[MAIL_ADDRESS].remedy,
         ) from error
 
 
@@ -140,7 +138,6 @@ def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | Unavailab
         return RejectedError(
             msg("The mail server rejects email to {addresses}.", addresses=whom),
             error_code=MAIL_ADDRESS,
-            remedy=ERROR_CODES[MAIL_ADDRESS].remedy,
         )
     return MailDelayedError(
         msg("The mail server doesn't accept email to {addresses} right now.", addresses=whom), error_code=MAIL

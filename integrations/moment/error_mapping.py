@@ -9,9 +9,8 @@ import requests
 
 from i18n.messages import Message, msg
 from integrations.moment.bounded_json import parse
-from integrations.remote_clock import wait_asked_for
+from integrations.remote_clock import retry_after_of
 from integrations.transport import was_sent
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     MOMENT_COMPANY,
     MOMENT_GONE,
@@ -96,18 +95,17 @@ class Call:
                 return MisconfiguredError(
                     msg("Moment rejects the API key for company {company}.", company=self.company),
                     error_code=MOMENT_KEY,
-                    remedy=ERROR_CODES[MOMENT_KEY].remedy,
                 )
             case status if status in _RETRYABLE:
                 pause = msg("Moment asked us to wait ({doing}).", doing=self.doing)
-                return UnavailableError(pause, error_code=MOMENT_UNAVAILABLE, retry_after=wait_asked_for(headers))
+                return UnavailableError(pause, error_code=MOMENT_UNAVAILABLE, retry_after=retry_after_of(headers))
             case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 reason = _message_of(body) or msg("status {status}", status=status)
                 refused = msg("Moment rejected this ({doing}): {said}", doing=self.doing, said=reason)
                 return RejectedError(refused, error_code=MOMENT_REFUSED)
             case _:
                 return self.unusable_response(
-                    msg("responded with status {status}", status=status), retry_after=wait_asked_for(headers)
+                    msg("responded with status {status}", status=status), retry_after=retry_after_of(headers)
                 )
 
     def record_gone(self) -> SyncError:
@@ -127,7 +125,6 @@ class Call:
         return MisconfiguredError(
             msg("Company {company} doesn't exist in Moment.", company=self.company),
             error_code=MOMENT_COMPANY,
-            remedy=ERROR_CODES[MOMENT_COMPANY].remedy,
         )
 
 

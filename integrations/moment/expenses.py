@@ -16,7 +16,6 @@ from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.invoices import MAX_DAYS_AHEAD
 from models.connections.settings import ConnectionSettings
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import ACTIVITY, INVOICED
 from sync.errors import RejectedError
 from sync.money import NOK
@@ -148,7 +147,6 @@ class ExpenseGateway:
             raise RejectedError(
                 msg("The expense has been invoiced in Moment and can no longer be changed."),
                 error_code=INVOICED,
-                remedy=ERROR_CODES[INVOICED].remedy,
             ) from refusal
 
 

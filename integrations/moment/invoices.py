@@ -19,7 +19,7 @@ Chart = Callable[[str], Fields | None]
 T = TypeVar("T")
 
 MAX_DAYS_AHEAD = timedelta(days=366)
-"""How long before its date an invoice may last have been changed: none is written more than a year ahead."""
+"""The furthest ahead that an invoice may be dated, counted from its last change."""
 
 MAX_DIGITS = 18
 """Maximum digits of an amount before the decimal point."""

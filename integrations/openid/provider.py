@@ -19,7 +19,7 @@ from joserfc.jwk import KeySet
 from pydantic import SecretStr
 
 from integrations.transport import BoundedAdapter, OversizedResponseError, without_netrc
-from models.users.sign_in import Identity, SignInRefusedError
+from models.users.sign_in import OpenIdIdentity, SignInRefusedError
 from sync.errors import UnavailableError
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -82,7 +82,7 @@ class OpenIdConnectProvider:
             )
         return url, kept
 
-    def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
+    def finish(self, code: str, *, kept: Mapping[str, str]) -> OpenIdIdentity:
         with _translating_errors():
             metadata = self._metadata()
             session = self._session(metadata)
@@ -99,7 +99,7 @@ class OpenIdConnectProvider:
                 claims |= userinfo if userinfo.get("sub") == claims["sub"] else {}  # ignored for another person
         verified = any(claims.get(name) in TRUE_VALUES for name in VERIFIED_CLAIMS)
         email, proved_at = str(claims.get("email", "")) if verified else "", claims.get("auth_time")
-        return Identity(
+        return OpenIdIdentity(
             self._issuer,
             claims["sub"],
             email,

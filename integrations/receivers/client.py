@@ -8,12 +8,12 @@ from requests import PreparedRequest
 from standardwebhooks import Webhook
 
 from integrations.receivers.public_addresses import PrivateAddressError, PublicAdapter
-from integrations.remote_clock import wait_asked_for
+from integrations.remote_clock import retry_after_of
 from integrations.transport import BoundedAdapter, OnCall, OversizedResponseError, ignore_call, open_session
 from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
 
-CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
+CONNECT_SECONDS, RESPONSE_SECONDS = 5.0, 15.0
 """Time-outs for connecting and for a whole attempt; the specification recommends 15 to 30 seconds."""
 
 MAX_RESPONSE_BYTES = 1024
@@ -42,10 +42,10 @@ class ReceiverClient:
         private_networks: bool,
         connections: int,
         on_call: OnCall = ignore_call,
-        answer_seconds: float = ANSWER_SECONDS,
+        response_seconds: float = RESPONSE_SECONDS,
     ) -> None:
         adapter = BoundedAdapter if private_networks else PublicAdapter
-        self._timeout = (min(CONNECT_SECONDS, answer_seconds), answer_seconds)
+        self._timeout = (min(CONNECT_SECONDS, response_seconds), response_seconds)
         self._session = open_session(
             lambda: adapter(
                 seconds=CONNECT_SECONDS,
@@ -70,7 +70,7 @@ class ReceiverClient:
         return DeliveryAttempt(
             http_status=response.status_code,
             response=response.content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}"),
-            retry_after=wait_asked_for(response.headers),
+            retry_after=retry_after_of(response.headers),
         )
 
 

@@ -16,7 +16,6 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import CachedReader, Session
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import FISCAL_YEAR_DATES, VOUCHER_TYPE_MISSING
 from sync.errors import MisconfiguredError
 from sync.records import FiscalYear, SetupPart, VatCode, year_name
@@ -123,7 +122,6 @@ class AccountingSetup(CachedReader):
             raise MisconfiguredError(
                 msg("24SevenOffice has an open fiscal year without its first or its last day."),
                 error_code=FISCAL_YEAR_DATES,
-                remedy=ERROR_CODES[FISCAL_YEAR_DATES].remedy,
             )
         return [
             FiscalYear(starts=day_of(year.StartingDate), ends=_last_day(year.EndingDate), locked=year.IsLocked)

@@ -2,6 +2,8 @@
 
 24SevenOffice counts an integration's requests across all customers, and locks it out if there are too many, so a
 refusal to one worker stops all. :mod:`~integrations.twentyfour.budget_scripts` explains the count and priorities.
+The limits are the settings TWENTYFOUR_REQUESTS_PER_HOUR, TWENTYFOUR_REQUESTS_PER_SECOND and
+TWENTYFOUR_CONNECTION_PERCENT.
 """
 
 import copy
@@ -19,7 +21,7 @@ from redis.exceptions import RedisError
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
-from integrations.remote_clock import wait_asked_for
+from integrations.remote_clock import retry_after_of
 from integrations.twentyfour import budget_scripts as scripts
 from integrations.twentyfour.error_mapping import QUARANTINE_MESSAGE
 from integrations.twentyfour.instants import instant_of
@@ -163,7 +165,7 @@ class Budget:
     def record_response(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
         """Follow a response's headers, also with the next request; return how long to wait after a refusal."""
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            retry_after = wait_asked_for(headers)
+            retry_after = retry_after_of(headers)
             return self.block(timedelta(seconds=1) if retry_after is None else retry_after)
         left, reset = headers.get("APILimitRemaining", "").strip(), headers.get("APILimitReset", "")
         if left.isdecimal() and reset:

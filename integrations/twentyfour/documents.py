@@ -1,4 +1,7 @@
-"""Suppliers' documents in 24SevenOffice: the Attachment service, which returns files in chunks."""
+"""Suppliers' documents in 24SevenOffice: the Attachment service, which returns files in chunks.
+
+:mod:`sync.flows.documents` uploads them to Moment.
+"""
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -12,7 +15,6 @@ from zeep.helpers import serialize_object
 from i18n.messages import msg
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.session import Session
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import FAULT, FILE_BROKEN, FILE_GONE, FILE_TOO_LARGE
 from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherDocument, VoucherDocuments
@@ -37,9 +39,9 @@ def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherDoc
     ordered = sorted(stamps)
     for start in range(0, len(ordered), MAX_STAMPS):
         batch = ordered[start : start + MAX_STAMPS]
-        found = _search(session, StampNo={"int": batch})
-        approved = _search(session, StampNo={"int": batch}, FileApproved=True) if found else []
-        documents |= {stamp: _documents(stamp, found, approved) for stamp in batch}
+        files = _search(session, StampNo={"int": batch})
+        approved = _search(session, StampNo={"int": batch}, FileApproved=True) if files else []
+        documents |= {stamp: _documents(stamp, files, approved) for stamp in batch}
     return documents
 
 
@@ -58,7 +60,6 @@ def open_document(
                     "A document ({type}, id {id}) is corrupt in 24SevenOffice.", type=document.type, id=document.id
                 ),
                 error_code=FILE_BROKEN,
-                remedy=ERROR_CODES[FILE_BROKEN].remedy,
             )
         content.seek(0)
         yield content
@@ -78,7 +79,6 @@ def _download(
                 size=size // 1024**2,
             ),
             error_code=FILE_TOO_LARGE,
-            remedy=ERROR_CODES[FILE_TOO_LARGE].remedy,
         )
     checksum = md5(usedforsecurity=False)
     for _ in range(2 * (size // chunk + 1)):  # if all chunks are much too short, the document is broken

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 from i18n.messages import Message, msg
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     BANK_ACCOUNT,
@@ -21,8 +20,8 @@ from sync.error_codes.names import (
     IDENTITY,
     IDENTITY_BLOCKED,
     INVOICE_EXISTS,
-    NO_ANSWER,
     NO_CONNECTION,
+    NO_RESPONSE,
     NOT_UNDERSTOOD,
     PROJECT_REQUIRED,
     QUARANTINE,
@@ -62,7 +61,7 @@ class UnreadableError(Exception):
 class Rule:
     """The meaning of a line that matches ``pattern``; ``message`` and ``remedy`` are for the reader of the mail.
 
-    ``error`` is raised if nothing was saved; ``open`` says that a call that saves may still have saved something
+    ``error`` is raised if nothing was saved; ``may_have_saved``: a call that saves may still have saved something
     (assumption S8).
     """
 
@@ -71,7 +70,7 @@ class Rule:
     error_code: str
     message: Message
     remedy: str = ""
-    open: bool = False
+    may_have_saved: bool = False
 
 
 MAX_TEXT_LENGTH = 1000
@@ -91,7 +90,7 @@ RULES = (
         UnavailableError,
         error_code=SYSTEM_ERROR,
         message=msg("24SevenOffice has a technical problem"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^company ",
@@ -117,105 +116,93 @@ RULES = (
         MisconfiguredError,
         error_code=IDENTITY_BLOCKED,
         message=msg("The sign-in has no access to this 24SevenOffice client"),
-        remedy=ERROR_CODES[IDENTITY_BLOCKED].remedy,
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
         MisconfiguredError,
         error_code=IDENTITY,
         message=msg("The sign-in doesn't include this 24SevenOffice client"),
-        remedy=ERROR_CODES[IDENTITY].remedy,
     ),
     Rule(
         r"DepartmentIsRequired",
         RejectedError,
         error_code=DEPARTMENT_REQUIRED,
         message=msg("24SevenOffice requires a department"),
-        remedy=ERROR_CODES[DEPARTMENT_REQUIRED].remedy,
     ),
     Rule(
         r"ProjectIsRequired",
         RejectedError,
         error_code=PROJECT_REQUIRED,
         message=msg("24SevenOffice requires a project"),
-        remedy=ERROR_CODES[PROJECT_REQUIRED].remedy,
     ),
     Rule(
         r"^fault \S*Client:|instance validation error",  # in SOAP 1.1, a fault of the sender: do not repeat
         RejectedError,
         error_code=NOT_UNDERSTOOD,
         message=msg("24SevenOffice couldn't read the request"),
-        remedy=ERROR_CODES[NOT_UNDERSTOOD].remedy,
     ),
     Rule(
         r"^result SystemError",
         UnavailableError,
         error_code=SYSTEM_ERROR,
         message=msg("24SevenOffice has a technical problem"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result \w+: (.*: )?regnskapsåret \d+ er (låst|ikke opprettet)",
         RejectedError,
         error_code=FISCAL_YEAR,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=ERROR_CODES[FISCAL_YEAR].remedy,
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result \w+: (.*: )?konto \d+ finnes ikke",
         RejectedError,
         error_code=ACCOUNT_UNKNOWN,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=ERROR_CODES[ACCOUNT_UNKNOWN].remedy,
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result .*vat ?is ?not ?in ?balance",
         RejectedError,
         error_code=VAT_NOT_BALANCED,
         message=msg("24SevenOffice expects the voucher's VAT on separate lines"),
-        remedy=ERROR_CODES[VAT_NOT_BALANCED].remedy,
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result .*vat ?is ?missing ?foundation",
         RejectedError,
         error_code=VAT_WITHOUT_BASE,
         message=msg("24SevenOffice found VAT in the voucher without a base amount"),
-        remedy=ERROR_CODES[VAT_WITHOUT_BASE].remedy,
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result .*invoice ?already ?exists",
         RejectedError,
         error_code=INVOICE_EXISTS,
         message=msg("24SevenOffice already has an invoice with this number"),
-        remedy=ERROR_CODES[INVOICE_EXISTS].remedy,
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result .*customer ?mismatch ?bank ?account",
         RejectedError,
         error_code=BANK_ACCOUNT,
         message=msg("24SevenOffice has another bank account on the customer"),
-        remedy=ERROR_CODES[BANK_ACCOUNT].remedy,
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^result ",
         RejectedError,
         error_code=REFUSED,
         message=msg("24SevenOffice rejected the voucher"),
-        remedy=ERROR_CODES[REFUSED].remedy,
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^fault ",
         UnavailableError,
         error_code=FAULT,
         message=msg("24SevenOffice responded with an error"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^http 429",
@@ -234,7 +221,7 @@ RULES = (
         UnavailableError,
         error_code=HTTP_ERROR,
         message=msg("24SevenOffice has a technical problem"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^held back",
@@ -246,51 +233,51 @@ RULES = (
     Rule(
         r"^silent",
         UnavailableError,
-        error_code=NO_ANSWER,
+        error_code=NO_RESPONSE,
         message=msg("24SevenOffice didn't respond"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^late",
         UnavailableError,
         error_code=TOO_SLOW,
         message=msg("24SevenOffice didn't respond in time"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^too large",
         ResponseTooLargeError,
         error_code=TOO_LARGE,
         message=msg("24SevenOffice sent a response that is too large"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^too many",
         ResponseTooLargeError,
         error_code=TOO_MANY_ROWS,
         message=msg("24SevenOffice sent a response with too many rows"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^too deep",
         UnavailableError,
         error_code=TOO_DEEP,
         message=msg("24SevenOffice sent a response that is nested too deeply"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^multipart",
         UnavailableError,
         error_code=UNREADABLE,
         message=msg("24SevenOffice sent a multi-part response, which the integration doesn't support"),
-        open=True,
+        may_have_saved=True,
     ),
     Rule(
         r"^unreadable",
         UnavailableError,
         error_code=UNREADABLE,
         message=msg("24SevenOffice sent an unreadable response"),
-        open=True,
+        may_have_saved=True,
     ),
 )
 
@@ -307,7 +294,7 @@ def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) ->
         error = rule.error(message, error_code=rule.error_code, retry_after=retry_after)
     else:
         error = rule.error(message, error_code=rule.error_code, remedy=rule.remedy)
-    if not (saves and rule.open):
+    if not (saves and rule.may_have_saved):
         return error
     responded = form.startswith(("fault", "result", "company"))
     return OutcomeUnknownError(message, error_code=rule.error_code, otherwise=error if responded else None)

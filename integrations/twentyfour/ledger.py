@@ -13,7 +13,6 @@ from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import NO_AMOUNT, NO_DATE
 from sync.errors import RejectedError, ResponseTooLargeError, naming_record
 from sync.money import NOK, to_ore
@@ -149,7 +148,6 @@ def _day(line: SoapValue) -> date:
             account=line.AccountNo or 0,
         ),
         error_code=NO_DATE,
-        remedy=ERROR_CODES[NO_DATE].remedy,
     )
 
 
@@ -165,7 +163,6 @@ def _amount(line: SoapValue) -> int:
                     account=line.AccountNo or 0,
                 ),
                 error_code=NO_AMOUNT,
-                remedy=ERROR_CODES[NO_AMOUNT].remedy,
             )
         return to_ore(line.Amount)
 

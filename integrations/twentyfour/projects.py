@@ -12,7 +12,6 @@ from cachetools import TTLCache
 from i18n.messages import msg
 from integrations.twentyfour.session import CachedReader, Session
 from models.connections.settings import WHOLE_NUMBERS, ClientIdField
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import CLIENT_ID, PROJECT_NUMBER
 from sync.errors import MisconfiguredError, RejectedError
 from sync.records import ExistingProject, ProjectDraft
@@ -135,7 +134,6 @@ def _client_id(client_id: str, field: ClientIdField) -> str | int | None:
             field=field,
         ),
         error_code=CLIENT_ID,
-        remedy=ERROR_CODES[CLIENT_ID].remedy,
     )
 
 

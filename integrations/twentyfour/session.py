@@ -24,7 +24,6 @@ from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
 from sync.engine.erp_client import choose_identity
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import LOGIN_REFUSED, REDIS, SESSION_REFUSED, UNREADABLE
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
@@ -211,7 +210,6 @@ class Session:
             raise MisconfiguredError(
                 msg("24SevenOffice accepts the sign-in but not the request. {said}", said=error.message),
                 error_code=SESSION_REFUSED,
-                remedy=ERROR_CODES[SESSION_REFUSED].remedy,
             ) from error
 
     def identities(self) -> Sequence[Identity]:
@@ -280,7 +278,6 @@ class Session:
             raise MisconfiguredError(
                 msg("24SevenOffice rejected the user name or password."),
                 error_code=LOGIN_REFUSED,
-                remedy=ERROR_CODES[LOGIN_REFUSED].remedy,
             )
         if not SESSION_ID.fullmatch(session_id):
             raise UnavailableError(msg("24SevenOffice returned an unusable session."), error_code=UNREADABLE)

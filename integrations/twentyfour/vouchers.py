@@ -8,7 +8,6 @@ from typing import Any, Literal
 from i18n.messages import Day, msg
 from integrations.twentyfour.accounting_setup import VoucherType
 from integrations.twentyfour.session import Session
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import NO_VOUCHER_NUMBER
 from sync.errors import RejectedError
 from sync.records import NO_VAT_CODE, Entry, Voucher
@@ -59,7 +58,6 @@ def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> in
                 number=number,
             ),
             error_code=NO_VOUCHER_NUMBER,
-            remedy=ERROR_CODES[NO_VOUCHER_NUMBER].remedy,
         )
     return number
 

@@ -1,6 +1,7 @@
 """Erasure of a connection with all its data, and of a person from every text that names them.
 
 The accounting records stay in the two systems. Ids, amounts and the time of events stay here.
+:mod:`models.admin.personal_data` lists the columns with personal data.
 """
 
 from collections.abc import Sequence

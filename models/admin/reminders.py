@@ -23,7 +23,7 @@ KEY_NOTICES = tuple(timedelta(days=days) for days in (30, 14, 3))
 """How long before the expiry of Moment's key each reminder is sent."""
 
 OVERDUE_AFTER = timedelta(days=1)
-"""How long a job is unfinished before an alert is sent: longer than any wait that ends without a person."""
+"""How long a job is unfinished before an alert is sent: longer than any wait that resolves by itself."""
 
 WEEK = timedelta(days=7)
 

@@ -1,4 +1,7 @@
-"""Account numbers as users write them: single numbers and ranges, comma separated ("4000, 4300-4399, 6590")."""
+"""Account numbers as users write them: single numbers and ranges, comma separated ("4000, 4300-4399, 6590").
+
+The accounts of expenses are the setting ``expense_accounts`` in :mod:`models.connections.settings`.
+"""
 
 from __future__ import annotations
 

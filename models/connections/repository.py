@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import Message, joined, msg
 from models.connections.alert_outbox import Alert, queue_alert
-from models.connections.settings import ConnectionSettings, moving_setting
+from models.connections.settings import ConnectionSettings, setting_that_changes_ledger
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType
@@ -253,8 +253,8 @@ class Connections:
                 raise ConcurrentUpdateError
             before = self._read_even_unreadable(row)
             # Secrets that cannot be decrypted must be entered again.
-            known = before.settings.model_dump(exclude=set(SECRET_FIELDS) if before.unreadable else None)
-            after = ConnectionSettings.model_validate({**known, **values})
+            current = before.settings.model_dump(exclude=set(SECRET_FIELDS) if before.unreadable else None)
+            after = ConnectionSettings.model_validate({**current, **values})
             _handle_move(session, row, before.settings, after, client_number=client_number, now=now)
             row.settings, row.secrets = _plain(after), self._encrypted(row.id, after)
             row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
@@ -310,11 +310,11 @@ class Connections:
 
     def save_client_name(self, connection_id: int, settings: ConnectionSettings, name: str) -> None:
         """Save the name of the client that this login reaches, unless the connection has changed since."""
-        known = ConnectionRow.settings
+        stored = ConnectionRow.settings
         same = (
             ConnectionRow.id == connection_id,
-            known["username"].astext == settings.username,
-            known["identity_id"].astext == settings.identity_id,
+            stored["username"].astext == settings.username,
+            stored["identity_id"].astext == settings.identity_id,
         )
         self._database.execute(update(ConnectionRow).where(*same).values(client_name=name))
 
@@ -409,12 +409,12 @@ class Connections:
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
         """Decrypt the settings, cached until they change, because they are read for every batch."""
-        known = self._decrypted.get(row.id)
-        if known is None or known[:2] != (row.settings, row.secrets):
+        cached = self._decrypted.get(row.id)
+        if cached is None or cached[:2] != (row.settings, row.secrets):
             secrets_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.id)
             settings = ConnectionSettings.model_validate({**row.settings, **secrets_})
-            known = self._decrypted[row.id] = (row.settings, row.secrets, settings)
-        return known[2]
+            cached = self._decrypted[row.id] = (row.settings, row.secrets, settings)
+        return cached[2]
 
 
 def pause(
@@ -481,8 +481,10 @@ def _handle_move(
 
     If the client of the new login is unknown, the next login saves it.
     """
-    known = None not in (client_number, row.client_number)
-    setting = moving_setting(before, after, same_client=client_number == row.client_number if known else None)
+    are_both_known = None not in (client_number, row.client_number)
+    setting = setting_that_changes_ledger(
+        before, after, same_client=client_number == row.client_number if are_both_known else None
+    )
     if setting is None:
         row.client_number = client_number or row.client_number
         return

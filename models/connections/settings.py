@@ -202,7 +202,7 @@ class ConnectionSettings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def expect_legible(cls, value: object) -> object:
+    def reject_unreadable_characters(cls, value: object) -> object:
         """Reject characters that JSON in PostgreSQL or XML cannot contain."""
         if isinstance(value, str) and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value):
             raise ValueError(msg("This contains unreadable characters."))
@@ -244,7 +244,7 @@ def may_open_other_data(before: ConnectionSettings, changes: Mapping[str, object
     return bool(_affected_secrets(before, changes))
 
 
-def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object]) -> Sequence[str]:
+def first_days_to_confirm(before: ConnectionSettings, changes: Mapping[str, object]) -> Sequence[str]:
     """Return the first days to confirm: the changes switch a type on and leave its first day unchanged."""
     after = ConnectionSettings.model_validate({**dict(before), **changes})
     on = after.entity_types - before.entity_types
@@ -252,7 +252,7 @@ def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object])
     return [name for name in names if getattr(after, name) == getattr(before, name)]
 
 
-def moving_setting(
+def setting_that_changes_ledger(
     before: ConnectionSettings, after: ConnectionSettings, *, same_client: bool | None = None
 ) -> str | None:
     """Return the setting by which the changes may lead to another company or client; None if there is none.

@@ -2,6 +2,8 @@
 
 An encrypted value is bound to its purpose and its row: anywhere else it cannot be decrypted. The newest key also
 hashes values that could otherwise be guessed.
+
+The command ``keys rotate`` (:mod:`worker.cli.installation`) encrypts all secrets again with the newest key.
 """
 
 import hashlib

@@ -29,12 +29,12 @@ from models.inbox.transitions import (
     AlertDue,
     CounterEffect,
     DependencyEffect,
-    Due,
+    DueEffect,
     JobEvent,
     JobSnapshot,
     Occurrence,
     Transition,
-    Unknown,
+    UnknownEffect,
     apply,
 )
 from models.schema.locks import locked
@@ -75,19 +75,19 @@ def changed_values(
     ended = func.greatest(at, SyncJobRow.completed_at + transitions.VERIFICATION_DELAY)
     soon = case((SyncJobRow.outcome_unknown, ended), else_=at)
     due = {
-        Due.KEEP: SyncJobRow.due_at,
-        Due.NEVER: null(),
-        Due.NOW: at,
-        Due.SOON: soon,
-        Due.SOONER: func.least(SyncJobRow.due_at, soon),
-        Due.PROPOSED: func.coalesce(proposed, at),
-        Due.RECHECK: proposed,
+        DueEffect.KEEP: SyncJobRow.due_at,
+        DueEffect.NEVER: null(),
+        DueEffect.NOW: at,
+        DueEffect.SOON: soon,
+        DueEffect.SOONER: func.least(SyncJobRow.due_at, soon),
+        DueEffect.PROPOSED: func.coalesce(proposed, at),
+        DueEffect.RECHECK: proposed,
     }
     unknown = {
-        Unknown.KEEP: SyncJobRow.outcome_unknown,
-        Unknown.ADD: or_(SyncJobRow.outcome_unknown, given),
-        Unknown.SET: true(),
-        Unknown.CLEAR: false(),
+        UnknownEffect.KEEP: SyncJobRow.outcome_unknown,
+        UnknownEffect.ADD: or_(SyncJobRow.outcome_unknown, given),
+        UnknownEffect.SET: true(),
+        UnknownEffect.CLEAR: false(),
     }
     alerted = {AlertDue.NOTHING: SyncJobRow.alerted, AlertDue.TROUBLE: true(), AlertDue.RECOVERY: false()}
     unfinished = case((SyncJobRow.state.in_(PENDING), SyncJobRow.unfinished_since), else_=at)

@@ -216,15 +216,17 @@ def complete(
     return woken if due_now is None else woken | {lane}
 
 
-def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
+def uncount_crash(database: Database, lease: Lease, *, now: datetime) -> None:
     """Take back the crash that another worker counted for these jobs, because this worker had not vanished.
 
     A crash was counted if the job has more crashes than when it was leased. If only the response to ``complete``
     was lost, the lease has ended too, and no crash was counted.
     """
     event = JobEvent.WORKER_RETURNED
-    counted = [and_(SyncJobRow.id == job.id, SyncJobRow.worker_crashes > job.worker_crashes) for job in lease.jobs]
-    jobs = locked(select(SyncJobRow.id).where(or_(*counted), concerns(event)))
+    conditions = [
+        and_(SyncJobRow.id == job.id, SyncJobRow.worker_crashes > job.worker_crashes) for job in lease.jobs
+    ]
+    jobs = locked(select(SyncJobRow.id).where(or_(*conditions), concerns(event)))
     database.execute(update_by(event, now=now).where(SyncJobRow.id.in_(jobs)))
 
 
@@ -274,9 +276,9 @@ def _event_types(row: SyncJobRow, result: AttemptResult) -> Sequence[EventType]:
         return [EventType.JOB_NEEDS_ATTENTION]
     if result.state is not JobState.DONE:
         return []
-    before, found = (row.outcome, row.error_code), (result.outcome, result.error_code)
+    before, after = (row.outcome, row.error_code), (result.outcome, result.error_code)
     # A job that is looked at repeatedly, such as a document waiting for approval, sends its event once.
-    repeated = result.due_at and result.outcome is not Outcome.SYNCED and before == found
+    repeated = result.due_at and result.outcome is not Outcome.SYNCED and before == after
     recovered = [EventType.JOB_RECOVERED] if row.needs_attention_since else []
     return recovered if repeated else [EventType.JOB_DONE, *recovered]
 
@@ -303,9 +305,9 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
     """Lock the lane's row for this transaction; False if a worker has the lane or is just leasing it."""
     free = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
     query = select(LaneRow.lease_id).where(of_lane(LaneRow, lane), free)
-    found = session.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
-    if found:
-        if found.lease_id:  # an expired lease; without a lease no job is running
+    lane_row = session.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
+    if lane_row:
+        if lane_row.lease_id:  # an expired lease; without a lease no job is running
             _release_expired(session, lane, now=now)
         return True
     made = insert(LaneRow).values(asdict(lane)).on_conflict_do_nothing().returning(LaneRow.entity_type)
@@ -409,8 +411,8 @@ def _repeats(row: SyncJobRow, result: AttemptResult) -> bool:
         return False
     if result.outcome is Outcome.UNCHANGED:
         return True
-    found = (result.outcome, result.error_code, result.message)
-    return result.outcome is not Outcome.SYNCED and found == (row.outcome, row.error_code, row.message)
+    latest = (result.outcome, result.error_code, result.message)
+    return result.outcome is not Outcome.SYNCED and latest == (row.outcome, row.error_code, row.message)
 
 
 def _last_effect(session: Session, row: SyncJobRow) -> str:

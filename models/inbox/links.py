@@ -51,7 +51,7 @@ class LinkState(StrEnum):
     than before, so its record may not exist.
     """
 
-    CHOSEN = "said"
+    CHOSEN = "said"  # the stored values keep former names
     DELETED = "gone"
     REMOVING = "removing"
     RESUMED = "resumed"

@@ -54,7 +54,7 @@ class JobEvent(StrEnum):
     REOPENED_UNSOLVED = "reopened_unsolved"  # a job that had needed attention: a person has to retry it
 
 
-class Due(Enum):
+class DueEffect(Enum):
     """When the job is tried next."""
 
     KEEP = auto()
@@ -75,7 +75,7 @@ class CounterEffect(Enum):
     RESET = auto()
 
 
-class Unknown(Enum):
+class UnknownEffect(Enum):
     """The effect on the mark that an earlier call may have taken effect."""
 
     KEEP = auto()
@@ -105,10 +105,10 @@ class Transition:
     """One cell of the table. If ``state`` is None, the job keeps its state."""
 
     state: JobState | None = None
-    due: Due = Due.KEEP
+    due: DueEffect = DueEffect.KEEP
     tries: CounterEffect = CounterEffect.KEEP
     crashes: CounterEffect = CounterEffect.KEEP
-    unknown: Unknown = Unknown.KEEP
+    unknown: UnknownEffect = UnknownEffect.KEEP
     dependency: DependencyEffect = DependencyEffect.KEEP
     alert: AlertDue = AlertDue.NOTHING
 
@@ -153,33 +153,33 @@ def _each(states: Iterable[JobState], transition: Transition) -> dict[JobState, 
 
 _QUEUE_AGAIN = Transition(
     state=_QUEUED,
-    due=Due.SOON,
+    due=DueEffect.SOON,
     tries=CounterEffect.RESET,
     crashes=CounterEffect.RESET,
-    unknown=Unknown.ADD,
+    unknown=UnknownEffect.ADD,
     dependency=DependencyEffect.CLEAR,
 )
-_ADD_UNKNOWN = Transition(unknown=Unknown.ADD)
+_ADD_UNKNOWN = Transition(unknown=UnknownEffect.ADD)
 _GIVE_UP = Transition(
     state=_ATTENTION,
-    due=Due.NEVER,
+    due=DueEffect.NEVER,
     crashes=CounterEffect.RESET,
-    unknown=Unknown.ADD,
+    unknown=UnknownEffect.ADD,
     dependency=DependencyEffect.CLEAR,
     alert=AlertDue.TROUBLE,
 )
 _RETRY_LATER = Transition(
     state=_RETRYING,
-    due=Due.PROPOSED,
+    due=DueEffect.PROPOSED,
     crashes=CounterEffect.RESET,
-    unknown=Unknown.ADD,
+    unknown=UnknownEffect.ADD,
     dependency=DependencyEffect.CLEAR,
 )
-_SET_UNKNOWN = Transition(unknown=Unknown.SET)
+_SET_UNKNOWN = Transition(unknown=UnknownEffect.SET)
 
 NEW_JOB: Mapping[JobEvent, Transition] = dict.fromkeys(
     (JobEvent.RECEIVED, JobEvent.NEEDED, JobEvent.SENT_AGAIN),
-    Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD),
+    Transition(state=_QUEUED, due=DueEffect.SOON, unknown=UnknownEffect.ADD),
 )
 """The effect on a record that has no job yet."""
 
@@ -189,14 +189,14 @@ TABLE: Mapping[JobEvent, Mapping[JobState, Transition]] = {
     | _each((*_IDLE, _RUNNING, _DISMISSED), _ADD_UNKNOWN),
     # A job that needs attention is not retried only because another one waits for it.
     JobEvent.NEEDED: {_DONE: _QUEUE_AGAIN} | _each((*_IDLE, _RUNNING, _ATTENTION, _DISMISSED), _ADD_UNKNOWN),
-    JobEvent.LEASED: _each((*_IDLE, _DONE), Transition(state=_RUNNING, due=Due.NEVER)),
+    JobEvent.LEASED: _each((*_IDLE, _DONE), Transition(state=_RUNNING, due=DueEffect.NEVER)),
     JobEvent.SYNCED: {
         _RUNNING: Transition(
             state=_DONE,
-            due=Due.RECHECK,
+            due=DueEffect.RECHECK,
             tries=CounterEffect.RESET,
             crashes=CounterEffect.RESET,
-            unknown=Unknown.CLEAR,
+            unknown=UnknownEffect.CLEAR,
             dependency=DependencyEffect.CLEAR,
             alert=AlertDue.RECOVERY,
         )
@@ -205,7 +205,7 @@ TABLE: Mapping[JobEvent, Mapping[JobState, Transition]] = {
     JobEvent.SKIPPED: {
         _RUNNING: Transition(
             state=_DONE,
-            due=Due.RECHECK,
+            due=DueEffect.RECHECK,
             tries=CounterEffect.RESET,
             crashes=CounterEffect.RESET,
             dependency=DependencyEffect.CLEAR,
@@ -225,29 +225,31 @@ TABLE: Mapping[JobEvent, Mapping[JobState, Transition]] = {
     # Due at once, but the connection is paused.
     JobEvent.MISCONFIGURED: {_RUNNING: replace(_RETRY_LATER, state=_QUEUED)},
     # A job that was not tried keeps everything, including its dependency.
-    JobEvent.UNTRIED: {_RUNNING: Transition(state=_QUEUED, due=Due.PROPOSED)},
+    JobEvent.UNTRIED: {_RUNNING: Transition(state=_QUEUED, due=DueEffect.PROPOSED)},
     JobEvent.LEASE_EXPIRED: {
-        _RUNNING: Transition(state=_QUEUED, due=Due.SOON, crashes=CounterEffect.COUNT, unknown=Unknown.SET)
+        _RUNNING: Transition(
+            state=_QUEUED, due=DueEffect.SOON, crashes=CounterEffect.COUNT, unknown=UnknownEffect.SET
+        )
     },
     JobEvent.WORKER_RETURNED: _each((*_IDLE, _RUNNING), Transition(crashes=CounterEffect.TAKE_BACK)),
     # A waiting job has no call under way: its last attempt ended before there was one.
     JobEvent.DEPENDENCY_SYNCED: _each(
-        (*_IDLE, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, dependency=DependencyEffect.CLEAR)
+        (*_IDLE, _ATTENTION), Transition(state=_QUEUED, due=DueEffect.NOW, dependency=DependencyEffect.CLEAR)
     ),
     # It keeps its dependency, so that it does not wait for the same record again.
-    JobEvent.DEPENDENCY_GONE: _each(_IDLE, Transition(state=_QUEUED, due=Due.NOW)),
-    JobEvent.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=Due.SOONER)),
+    JobEvent.DEPENDENCY_GONE: _each(_IDLE, Transition(state=_QUEUED, due=DueEffect.NOW)),
+    JobEvent.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=DueEffect.SOONER)),
     # A lease in a backup has no worker. What happened after the backup is unknown.
     JobEvent.RESTORED: _each((*_IDLE, _ATTENTION, _DISMISSED), _SET_UNKNOWN)
-    | {_RUNNING: Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.SET)},
+    | {_RUNNING: Transition(state=_QUEUED, due=DueEffect.SOON, unknown=UnknownEffect.SET)},
     JobEvent.RETRIED: _each((*_IDLE, _DONE, _ATTENTION, _DISMISSED), _QUEUE_AGAIN),
-    JobEvent.RULED_OUT: {_ATTENTION: replace(_QUEUE_AGAIN, due=Due.NOW, unknown=Unknown.CLEAR)},
+    JobEvent.RULED_OUT: {_ATTENTION: replace(_QUEUE_AGAIN, due=DueEffect.NOW, unknown=UnknownEffect.CLEAR)},
     JobEvent.ANSWERED: {_ATTENTION: _QUEUE_AGAIN},
     JobEvent.ASKED_AGAIN: _each(
         (*_IDLE, _DONE, _ATTENTION),
         Transition(
             state=_ATTENTION,
-            due=Due.NEVER,
+            due=DueEffect.NEVER,
             tries=CounterEffect.RESET,
             crashes=CounterEffect.RESET,
             dependency=DependencyEffect.CLEAR,
@@ -255,16 +257,18 @@ TABLE: Mapping[JobEvent, Mapping[JobState, Transition]] = {
         ),
     ),
     JobEvent.SENT_AGAIN: _each(
-        (*_IDLE, _DONE, _ATTENTION, _DISMISSED), replace(_QUEUE_AGAIN, unknown=Unknown.SET)
+        (*_IDLE, _DONE, _ATTENTION, _DISMISSED), replace(_QUEUE_AGAIN, unknown=UnknownEffect.SET)
     ),
     JobEvent.OVERDUE: _each((*_IDLE, _RUNNING), Transition(alert=AlertDue.TROUBLE)),
     JobEvent.DISMISSED: _each(
-        (*_IDLE, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, dependency=DependencyEffect.CLEAR)
+        (*_IDLE, _ATTENTION), Transition(state=_DISMISSED, due=DueEffect.NEVER, dependency=DependencyEffect.CLEAR)
     ),
     # A person may have entered the record manually meanwhile.
-    JobEvent.REOPENED: {_DISMISSED: replace(_QUEUE_AGAIN, unknown=Unknown.SET)},
+    JobEvent.REOPENED: {_DISMISSED: replace(_QUEUE_AGAIN, unknown=UnknownEffect.SET)},
     JobEvent.REOPENED_UNSOLVED: {
-        _DISMISSED: Transition(state=_ATTENTION, due=Due.NEVER, unknown=Unknown.SET, alert=AlertDue.TROUBLE)
+        _DISMISSED: Transition(
+            state=_ATTENTION, due=DueEffect.NEVER, unknown=UnknownEffect.SET, alert=AlertDue.TROUBLE
+        )
     },
 }
 
@@ -281,10 +285,10 @@ def apply(snapshot: JobSnapshot | None, occurrence: Occurrence) -> JobSnapshot |
         return snapshot
     before = snapshot or JobSnapshot(state=JobState.QUEUED, due_at=None)
     unknown = {
-        Unknown.KEEP: before.outcome_unknown,
-        Unknown.ADD: before.outcome_unknown or occurrence.outcome_unknown,
-        Unknown.SET: True,
-        Unknown.CLEAR: False,
+        UnknownEffect.KEEP: before.outcome_unknown,
+        UnknownEffect.ADD: before.outcome_unknown or occurrence.outcome_unknown,
+        UnknownEffect.SET: True,
+        UnknownEffect.CLEAR: False,
     }[cell.unknown]
     return JobSnapshot(
         state=cell.state or before.state,
@@ -326,15 +330,15 @@ def _count(effect: CounterEffect, before: int) -> int:
     return changed[effect]
 
 
-def _due(due: Due, before: JobSnapshot, occurrence: Occurrence) -> datetime | None:
+def _due(due: DueEffect, before: JobSnapshot, occurrence: Occurrence) -> datetime | None:
     last_call = before.outcome_unknown and before.attempted_at
     soon = max(occurrence.now, last_call + VERIFICATION_DELAY) if last_call else occurrence.now
     return {
-        Due.KEEP: before.due_at,
-        Due.NEVER: None,
-        Due.NOW: occurrence.now,
-        Due.SOON: soon,
-        Due.SOONER: min(soon, before.due_at or soon),
-        Due.PROPOSED: occurrence.due_at or occurrence.now,
-        Due.RECHECK: occurrence.due_at,
+        DueEffect.KEEP: before.due_at,
+        DueEffect.NEVER: None,
+        DueEffect.NOW: occurrence.now,
+        DueEffect.SOON: soon,
+        DueEffect.SOONER: min(soon, before.due_at or soon),
+        DueEffect.PROPOSED: occurrence.due_at or occurrence.now,
+        DueEffect.RECHECK: occurrence.due_at,
     }[due]

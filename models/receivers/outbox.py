@@ -1,7 +1,7 @@
 """The outbox of events for receivers, written in the transaction of the change (transactional outbox).
 
 An event without subscribed receivers is not written. Each receiver gets its own delivery, which a worker sends
-later.
+later; :mod:`models.receivers.deliveries` leases and retries them.
 """
 
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ class SignInRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class OpenIdIdentity:
     """A person's identity at an OpenID provider: their id there, and a verified address.
 
     ``proved_at`` is when they last proved their identity (UTC), None if the provider does not say.
@@ -53,7 +53,7 @@ class OpenIdProvider(Protocol):
         ``fresh`` makes them prove their identity, even if the provider has a session.
         """
 
-    def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
+    def finish(self, code: str, *, kept: Mapping[str, str]) -> OpenIdIdentity:
         """Return the identity of the user who returned with a code; ``kept`` are the values of :meth:`begin`."""
 
 
@@ -101,7 +101,7 @@ def check_code(database: Database, vault: Vault, user: User, code: str, *, addre
     return Proof(user.id)
 
 
-def find_openid_user(database: Database, identity: Identity, *, now: datetime) -> int:
+def find_openid_user(database: Database, identity: OpenIdIdentity, *, now: datetime) -> int:
     """Return the id of a provider's user: found by the provider's id for them, the first time by their address.
 
     A sign-in does not create a user. Raises SignInRefusedError.

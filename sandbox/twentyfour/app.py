@@ -20,13 +20,9 @@ PATHS = {service.path for service in SERVICES}
 
 
 def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], datetime]) -> ASGIApp:
-    """Make 24SevenOffice with these data, which are plain and can be pickled between any two requests.
+    """Make 24SevenOffice with this state, which is plain and can be pickled between any two requests.
 
-    Args:
-        state: its data, see :func:`sandbox.twentyfour.seed.initial_state`.
-        wsdl: the folder with the WSDL of each service.
-        faults: what goes wrong.
-        clock: returns the UTC instant, to the millisecond.
+    ``wsdl`` is the folder with the WSDL of each service, and ``clock`` returns the UTC instant to the millisecond.
     """
     server = SoapServer(state, wsdl=wsdl, clock=clock)
 

@@ -26,12 +26,9 @@ DATABASE_EXCEPTION: Fields = {
 
 
 class SoapServer:
-    """All services with one set of data. It is plain and synchronous: calls never overlap.
+    """All services on one state. The server is synchronous, so calls never overlap.
 
-    Args:
-        state: what the services read and write.
-        wsdl: the folder with a WSDL for each service.
-        clock: returns the UTC instant.
+    ``wsdl`` is the folder with a WSDL for each service, and ``clock`` returns the UTC instant.
     """
 
     def __init__(self, state: State, *, wsdl: Path, clock: Callable[[], datetime]) -> None:

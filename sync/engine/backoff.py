@@ -52,7 +52,7 @@ def policy_of(error: SyncError) -> RetryPolicy:
 
 
 def delay(error: SyncError, failed_attempts: int, *, random: Callable[[], float]) -> timedelta:
-    """Return how long to wait after an error: the shortest wait, and full jitter so that jobs are spread."""
+    """Return the delay before the next attempt: the required minimum plus full jitter."""
     policy = policy_of(error)
     try:
         grown = min(policy.initial_delay * policy.factor**failed_attempts, policy.max_delay)

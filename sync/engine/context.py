@@ -17,7 +17,6 @@ from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError, Origin
 from models.inbox.questions import Candidate
 from models.schema.record_summary import RecordSummary
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import NO_CUSTOMER, TAKEN
 from sync.errors import DependencyPendingError, RejectedError, SyncError
 from sync.ports import Erp, Moment
@@ -247,9 +246,7 @@ class SyncContext:
     def customer_number(self, moment_id: str) -> int:
         """Return the number of a Moment customer. Raises DependencyPendingError, and RejectedError without one."""
         if not moment_id:
-            raise RejectedError(
-                msg("The customer is missing."), error_code=NO_CUSTOMER, remedy=ERROR_CODES[NO_CUSTOMER].remedy
-            )
+            raise RejectedError(msg("The customer is missing."), error_code=NO_CUSTOMER)
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self._customer)
 
     def project_of_costs(self, number: int) -> str | None:
@@ -310,5 +307,4 @@ def _taken_error(record: Record, remote_id: str) -> RejectedError:
             record=titled(record.entity_type, remote_id),
         ),
         error_code=TAKEN,
-        remedy=ERROR_CODES[TAKEN].remedy,
     )

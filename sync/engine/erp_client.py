@@ -10,7 +10,6 @@ from models.connections.repository import (
     UnknownConnectionError,
 )
 from models.connections.settings import ConnectionSettings
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import CLIENT_TAKEN, IDENTITY, IDENTITY_BLOCKED, LOGIN_REFUSED, OTHER_CLIENT
 from sync.errors import MisconfiguredError
 from sync.records import Identity
@@ -29,13 +28,11 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
         raise MisconfiguredError(
             msg("The sign-in is blocked for the chosen client in 24SevenOffice."),
             error_code=IDENTITY_BLOCKED,
-            remedy=ERROR_CODES[IDENTITY_BLOCKED].remedy,
         )
     if not identities:  # every user has at least one, so this is the response to a wrong password
         raise MisconfiguredError(
             msg("24SevenOffice rejected the user name or password."),
             error_code=LOGIN_REFUSED,
-            remedy=ERROR_CODES[LOGIN_REFUSED].remedy,
         )
     if not usable:
         raise MisconfiguredError(
@@ -52,7 +49,6 @@ def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
         if chosen
         else msg("The user has access to {number} clients in 24SevenOffice, and none is selected.", number=number),
         error_code=IDENTITY,
-        remedy=ERROR_CODES[IDENTITY].remedy,
     )
 
 
@@ -69,13 +65,11 @@ def verify_client(
                 "nothing was done there."
             ),
             error_code=OTHER_CLIENT,
-            remedy=ERROR_CODES[OTHER_CLIENT].remedy,
         ) from error
     except ClientTakenError as error:
         raise MisconfiguredError(
             msg("Another connection uses this 24SevenOffice client, so nothing was done there."),
             error_code=CLIENT_TAKEN,
-            remedy=ERROR_CODES[CLIENT_TAKEN].remedy,
         ) from error
     except UnknownConnectionError:
         return  # erased meanwhile

@@ -269,7 +269,6 @@ def _fails_alone_error(error: SyncError) -> RejectedError:
     fails_alone = RejectedError(
         msg("{problem} Other records sync, so the cause is something about this record.", problem=error.message),
         error_code=FAILS_ALONE,
-        remedy=ERROR_CODES[FAILS_ALONE].remedy,
     )
     return fails_alone.replace(title=error.title, outcome_unknown=error.outcome_unknown)
 
@@ -319,7 +318,6 @@ def _ended_error(error: DependencyPendingError, dependency: Dependency) -> Depen
         ended = DependencyEndedError(
             msg("{record} must sync first but can't: {why}", record=name, why=dependency.message),
             error_code=DEPENDENCY_GONE,
-            remedy=ERROR_CODES[DEPENDENCY_GONE].remedy,
             dependency=error.dependency,
         )
     return ended.replace(title=error.title)

@@ -95,8 +95,8 @@ RECORD_ERRORS = {
     "rate_of_one": ErrorCode(
         msg("The exchange rate is 1"),
         msg(
-            "The invoice is in another currency, and its rate is exactly 1 krone, as where no rate was entered. "
-            "Its amounts would be booked as if they were kroner."
+            "The invoice is in another currency, and its rate is exactly 1 krone, which usually means that no "
+            "rate was entered. Its amounts would be booked as if they were kroner."
         ),
         msg(
             "If no rate was entered, credit the invoice in Moment and issue it again with its rate. If it is "

@@ -11,7 +11,6 @@ from models.inbox.links import Link, LinkState
 from models.inbox.questions import CREATE_NEW, Candidate
 from sync.engine.context import LOST_NOTE, NOT_IN_MOMENT, SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import CUSTOMER_NUMBER, NO_NAME, NUMBER_KEPT
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails, fingerprint
@@ -211,7 +210,6 @@ class Customers:
             raise RejectedError(
                 msg("This customer had number {number} in 24SevenOffice but no longer exists there.", number=lost),
                 error_code=WHICH_CUSTOMER,
-                remedy=ERROR_CODES[WHICH_CUSTOMER].remedy,
             )
 
     def _ask_for_match(
@@ -235,7 +233,6 @@ class Customers:
         raise RejectedError(
             msg("Possible matches in 24SevenOffice: {names}.", names=joined(*names)),
             error_code=WHICH_CUSTOMER,
-            remedy=ERROR_CODES[WHICH_CUSTOMER].remedy,
         )
 
     def _save_all(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
@@ -314,7 +311,6 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         raise RejectedError(
             msg("Customer {number} has no name.", number=customer.id),
             error_code=NO_NAME,
-            remedy=ERROR_CODES[NO_NAME].remedy,
         )
     return CompanyDraft(
         moment_id=customer.id,

@@ -1,4 +1,7 @@
-"""The documents of a voucher, uploaded to its expenses under readable names."""
+"""The documents of a voucher, uploaded to its expenses under readable names.
+
+:mod:`integrations.twentyfour.documents` reads them, and rejects a file that is too large.
+"""
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack

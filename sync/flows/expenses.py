@@ -41,10 +41,10 @@ from sync.rules.expense_mapping import (
     costs_of,
     drafts_of,
     external_id,
-    in_force,
     key_of,
     supplier_invoice_of,
     title_of,
+    visible_lines,
 )
 from sync.rules.record_summaries import voucher_summary
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
@@ -113,19 +113,25 @@ class Expenses:
         with naming_record(name):
             self._refuse_set_aside(job.record)
             existing = self._existing(voucher, lines, outcome_unknown=job.outcome_unknown)
-            found = self._costs(lines, existing)
-            if not found.costs and not existing:
-                return replace(_nothing_to_sync(found.skipped), title=name)
-            documents = self._read_documents(lines) if found.costs else VoucherDocuments()
+            voucher_costs = self._costs(lines, existing)
+            if not voucher_costs.costs and not existing:
+                return replace(_nothing_to_sync(voucher_costs.skipped), title=name)
+            documents = self._read_documents(lines) if voucher_costs.costs else VoucherDocuments()
             recheck_after = self._recheck_after(supplier_invoice_of(lines).day) if documents.pending else None
             if documents.is_held_back and not existing:
                 waits = skipped(msg("The document is awaiting approval"), error_code=NOT_APPROVED, title=name)
                 return replace(waits, recheck_after=recheck_after)
-            invoice = self._supplier_invoice(lines, documents) if found.costs else None
+            invoice = self._supplier_invoice(lines, documents) if voucher_costs.costs else None
             if invoice:  # the supplier may be named in the documents only
                 self._context.set_summary(voucher_summary(lines, invoice))
-            drafts = drafts_of(voucher, found.costs, invoice, settings=self._context.settings) if invoice else {}
-            excluded = {key_of(voucher, project_number, account) for project_number, account in found.excluded}
+            drafts = (
+                drafts_of(voucher, voucher_costs.costs, invoice, settings=self._context.settings)
+                if invoice
+                else {}
+            )
+            excluded = {
+                key_of(voucher, project_number, account) for project_number, account in voucher_costs.excluded
+            }
             return PreparedVoucher(
                 job=job,
                 title=name,
@@ -134,7 +140,7 @@ class Expenses:
                 kept=[key for key in _in_moment(existing) if key in excluded and key not in drafts],
                 documents=documents,
                 file_stem=file_stem(invoice.name if invoice else "", voucher),
-                skipped=found.skipped,
+                skipped=voucher_costs.skipped,
                 recheck_after=recheck_after,
             )
 
@@ -176,11 +182,11 @@ class Expenses:
             unclear |= keys - existing.keys()
         for key in sorted(unclear):
             linked, _ = existing.get(key, (None, None))
-            found = self._context.moment.find_expense(external_id(key))
-            if linked and linked != found:
+            expense_id = self._context.moment.find_expense(external_id(key))
+            if linked and linked != expense_id:
                 self._context.remove_link(Record(EntityType.EXPENSE, linked))
-            if found and linked != found:
-                self._context.save_link(Record(EntityType.EXPENSE, found), remote_id=key)
+            if expense_id and linked != expense_id:
+                self._context.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key)
         return self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/") if unclear else existing
 
     def _costs(self, lines: Sequence[LedgerLine], existing: Mapping[str, tuple[str, Link]]) -> VoucherCosts:
@@ -189,16 +195,15 @@ class Expenses:
             raise RejectedError(
                 msg("24SevenOffice no longer shows any line of this voucher. Its expenses stay in Moment."),
                 error_code=VOUCHER_GONE,
-                remedy=ERROR_CODES[VOUCHER_GONE].remedy,
             )
-        found = self._costs_by_rates(lines)
-        if found.unclear and not self._rates_reread:  # a VAT code may just have been set up
+        voucher_costs = self._costs_by_rates(lines)
+        if voucher_costs.unclear and not self._rates_reread:  # a VAT code may just have been set up
             self._context.erp.forget(SetupPart.VAT_CODES)
             self._rates_reread = True
-            found = self._costs_by_rates(lines)
-        if found.unclear:
-            raise _vat_unclear_error(found.unclear)
-        return found
+            voucher_costs = self._costs_by_rates(lines)
+        if voucher_costs.unclear:
+            raise RejectedError(voucher_costs.unclear.why, error_code=VAT_UNCLEAR)
+        return voucher_costs
 
     def _costs_by_rates(self, lines: Sequence[LedgerLine]) -> VoucherCosts:
         rates = rates_of(self._context.erp.vat_codes()) if needs_rates(lines) else {}
@@ -250,7 +255,10 @@ class Expenses:
         return existing_id, sent if exists else LinkState.DELETED
 
     def _remove(self, expense_id: str, link: Link) -> bool:
-        """Remove an expense without a cost; saving that first shows a removal whose response is lost."""
+        """Remove an expense whose cost is gone.
+
+        The link is marked first, so that a removal with a lost response is recognized.
+        """
         if link.fingerprint == LinkState.DELETED:
             return False
         record = Record(EntityType.EXPENSE, expense_id)
@@ -271,9 +279,9 @@ class Expenses:
     def _supplier_invoice(self, lines: Sequence[LedgerLine], documents: VoucherDocuments) -> SupplierInvoice:
         """Return the supplier of the voucher: from its supplier line, its documents, or the customer list (S7)."""
         supplier, invoice_number = supplier_and_invoice_number(documents)
-        owed = next((line for line in in_force(lines) if line.account in SUPPLIER_ACCOUNTS), None)
-        if owed and owed.customer_number and not owed.customer_name and not supplier:
-            company = self._context.erp.company(owed.customer_number)
+        supplier_line = next((line for line in visible_lines(lines) if line.account in SUPPLIER_ACCOUNTS), None)
+        if supplier_line and supplier_line.customer_number and not supplier_line.customer_name and not supplier:
+            company = self._context.erp.company(supplier_line.customer_number)
             supplier = company.name if company else ""
         return supplier_invoice_of(lines, supplier=supplier, invoice_number=invoice_number)
 
@@ -313,12 +321,4 @@ def _too_late_error(error: RejectedError, ledger: Message) -> RejectedError:
         msg("{now} {problem}", now=ledger, problem=error.message),
         error_code=error.error_code,
         remedy=ERROR_CODES[INVOICED].remedy,
-    )
-
-
-def _vat_unclear_error(cost: SkippedLine) -> RejectedError:
-    return RejectedError(
-        cost.why,
-        error_code=cost.error_code,
-        remedy=ERROR_CODES[VAT_UNCLEAR].remedy,
     )

@@ -15,7 +15,6 @@ from models.enums import EntityType, JobState, Record
 from models.inbox import vat_checks
 from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     VAT_DIFFERS,
     VAT_NEVER_SEEN,
@@ -145,12 +144,12 @@ class FirstVouchers:
         vouchers = posted_vouchers(voucher, posted)
         if not vouchers and check.status is VatStatus.PENDING and self.context.link(record):
             raise _not_seen_error(voucher, is_late=self.context.clock() - check.checked_at >= MAX_WAIT)
-        found = next((lines for lines in vouchers if find_posted(voucher, lines) is not None), None)
-        in_ledger = self._whole_voucher(found) if found else []
+        own_lines = next((lines for lines in vouchers if find_posted(voucher, lines) is not None), None)
+        in_ledger = self._whole_voucher(own_lines) if own_lines else []
         wrong = self._differences(voucher, in_ledger)
         is_proof = bool(in_ledger) and not wrong and check.status is VatStatus.PENDING
         if wrong:  # it may have been reversed or moved, or be right together with its correction
-            others = [line for lines in vouchers if lines is not found for line in self._whole_voucher(lines)]
+            others = [line for lines in vouchers if lines is not own_lines for line in self._whole_voucher(lines)]
             in_ledger = [*in_ledger, *others]
             wrong = self._differences(voucher, in_ledger) if any(_sums(in_ledger).values()) else []
         if wrong:
@@ -248,7 +247,6 @@ def _rounding_error(voucher: Voucher, vat: OutputVat) -> SyncError:
             off=abs(vat.off_rate or 0),
         ),
         error_code=VAT_ROUNDING,
-        remedy=ERROR_CODES[VAT_ROUNDING].remedy,
     )
 
 

@@ -1,6 +1,7 @@
 """Invoices: a finalized invoice in Moment becomes a voucher in 24SevenOffice's journal, exactly once.
 
 After a failed call, it is unknown what was saved (S8): the ledger is searched before anything is posted again.
+:mod:`sync.rules.vouchers` makes the voucher, also that of a credit note.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from models.error_codes import GONE, SET_ASIDE, UNSEEN_DRAFT
 from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import (
     ACCOUNT_UNKNOWN,
     BEFORE_FIRST_DAY,
@@ -349,7 +349,6 @@ class Invoices:
                 day=Day(day),
             ),
             error_code=FISCAL_YEAR,
-            remedy=ERROR_CODES[FISCAL_YEAR].remedy,
         )
 
     def _unambiguous(self, year: FiscalYear) -> FiscalYear:
@@ -424,7 +423,6 @@ def _unseen_draft_error(item: PreparedInvoice) -> RejectedError:
             number=item.voucher.number,
         ),
         error_code=UNSEEN_DRAFT,
-        remedy=ERROR_CODES[UNSEEN_DRAFT].remedy,
     )
 
 
@@ -438,5 +436,4 @@ def _voucher_differs_error(item: PreparedInvoice) -> RejectedError:
             day=Day(item.voucher.day),
         ),
         error_code=DIFFERS,
-        remedy=ERROR_CODES[DIFFERS].remedy,
     )

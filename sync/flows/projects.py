@@ -12,7 +12,6 @@ from models.inbox.leases import SyncJob
 from models.inbox.questions import SAVED_ELSEWHERE, Candidate
 from sync.engine.context import NOT_IN_MOMENT, SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import NO_NAME, PROJECT_NUMBER
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import ExistingProject, Project, ProjectDraft, fingerprint
@@ -143,7 +142,6 @@ class Projects:
         raise RejectedError(
             message,
             error_code=PROJECT_TAKEN,
-            remedy=ERROR_CODES[PROJECT_TAKEN].remedy,
         )
 
 
@@ -167,9 +165,7 @@ def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:
     """Return the project as 24SevenOffice accepts it. Raises RejectedError for its name or number."""
     name = clean(project.name, max_length=MAX_PROJECT_NAME_LENGTH)
     if not name:
-        raise RejectedError(
-            msg("The project has no name."), error_code=NO_NAME, remedy=ERROR_CODES[NO_NAME].remedy
-        )
+        raise RejectedError(msg("The project has no name."), error_code=NO_NAME)
     return ProjectDraft(
         number=whole_number(project.number, entity_type=EntityType.PROJECT),
         name=name,

@@ -1,7 +1,10 @@
 """The schedule of polls for costs in 24SevenOffice: at the configured interval, less often if little changes.
 
-Polls get the requests that pending jobs leave. If these are too few, those go first that have waited for most of
-their intervals, so all slow down by the same factor; active connections' waiting counts more.
+Polls get the requests that pending jobs leave. If there are too few, the connections that are latest relative to
+their interval go first, so all slow down alike; active connections get extra weight.
+
+``expenses_due`` in :mod:`worker.handlers.polls` asks for each round, and ``is_outdated`` in :mod:`worker.dispatch`
+drops a poll if its connection was polled after it was sent.
 """
 
 import math
@@ -41,8 +44,8 @@ INTERVAL_FACTORS: Mapping[tuple[Activity, bool], int] = {
 """Factors of the configured interval, by activity and by whether it is office hours."""
 
 
-OFFICE_HOURS_WEIGHT = 1.5
-"""The weight of an active connection's waiting, if not all due connections can be polled."""
+ACTIVE_WEIGHT = 1.5
+"""The factor by which an active connection counts as later than it is, if not all due ones can be polled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def next_round(
     late = {poll_state: _lateness(poll_state, wait, now=now) for poll_state, wait in intervals.items()}
     due = sorted(
         (poll_state for poll_state in late if late[poll_state] >= 1),
-        key=lambda each: -late[each] * (OFFICE_HOURS_WEIGHT if activity(each, now=now) is Activity.ACTIVE else 1),
+        key=lambda each: -late[each] * (ACTIVE_WEIGHT if activity(each, now=now) is Activity.ACTIVE else 1),
     )
     return PollRound({poll_state.connection_id: intervals[poll_state] for poll_state in due}, limit)
 

@@ -122,10 +122,10 @@ def poll_expenses(
     return received
 
 
-def import_expenses(
+def enqueue_changed_since(
     database: Database, erp: SupplierVouchers, connection: Connection, *, since: datetime, now: datetime
 ) -> int:
-    """Enqueue again, and count, the vouchers that changed since an instant (UTC). Raises SyncError."""
+    """Enqueue the vouchers that changed since an instant (UTC), and return their number. Raises SyncError."""
     received: set[Record] = set()
     for _, vouchers in changed_vouchers(erp, connection.settings, since=since, until=now):
         enqueue(database, connection.id, vouchers, now=now)
@@ -146,13 +146,13 @@ def changed_vouchers(
     while accounts.intervals and since < until:
         end = min(since + window, until)
         try:
-            found = erp.changed_vouchers(accounts, since=since, until=end)
+            vouchers = erp.changed_vouchers(accounts, since=since, until=end)
         except ResponseTooLargeError:
             if window <= MIN_WINDOW:
                 raise
             window = max((end - since) / 2, MIN_WINDOW)
             continue
-        yield end, [Record(EntityType.EXPENSE, voucher) for voucher in found]
+        yield end, [Record(EntityType.EXPENSE, voucher) for voucher in vouchers]
         since, window = end, min(2 * window, WINDOW)
 
 

@@ -52,17 +52,17 @@ def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationRe
 
 def without_accepted(database: Database, connection_id: int, report: ReconciliationReport) -> ReconciliationReport:
     accepted = discrepancies.acceptances(database, connection_id)
-    return report.without_accepted({(key, each.fingerprint) for key, each in accepted.items()})
+    return report.separate_accepted({(key, each.fingerprint) for key, each in accepted.items()})
 
 
 def recorded_report(database: Database, operation: Operation) -> ReconciliationReport | None:
     """Return the report as it was then, without what it left out as accepted; None without a report."""
-    found = (operation.result or {}).get("report")
-    if found is None:
+    stored_report = (operation.result or {}).get("report")
+    if stored_report is None:
         return None
-    known = discrepancies.acceptances_in(database, operation)
-    report = ReconciliationReport.from_json(found)
-    return report.without_accepted({(key, each.fingerprint) for key, each in known.items()})
+    acceptances = discrepancies.acceptances_in(database, operation)
+    report = ReconciliationReport.from_json(stored_report)
+    return report.separate_accepted({(key, each.fingerprint) for key, each in acceptances.items()})
 
 
 def month_of(day: date) -> tuple[date, date]:

@@ -42,9 +42,9 @@ from sync.rules.expense_mapping import (
     costs_of,
     drafts_of,
     external_id,
-    in_force,
     key_of,
     supplier_invoice_of,
+    visible_lines,
 )
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
 
@@ -287,7 +287,7 @@ class _ExpenseReconciliation:
         return key in {key_of(name, project_number, account) for project_number, account in excluded}
 
     def _differences_of(self, drafted: _Drafted, expense: ExistingExpense) -> tuple[FieldDifference, ...]:
-        lines = in_force(drafted.supplier_voucher.lines)
+        lines = visible_lines(drafted.supplier_voucher.lines)
         suppliers = (line for line in lines if line.account in SUPPLIER_ACCOUNTS)
         nameless = not drafted.draft.supplier and any(line.customer_number for line in suppliers)
 

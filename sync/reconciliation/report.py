@@ -244,12 +244,12 @@ class ReconciliationReport:
     def all_accepted(self) -> Sequence[Discrepancy]:
         return (*self.accepted, *(self.expenses.accepted if self.expenses else ()))
 
-    def without_accepted(self, known: Collection[tuple[str, str]]) -> ReconciliationReport:
+    def separate_accepted(self, known: Collection[tuple[str, str]]) -> ReconciliationReport:
         """Separate the accepted discrepancies, given as pairs of key and fingerprint."""
         sides: tuple[list[Discrepancy], list[Discrepancy]] = ([], [])
         for each in self.discrepancies:
             sides[(each.key, each.fingerprint) in known].append(each)
-        expenses = self.expenses.without_accepted(known) if self.expenses else None
+        expenses = self.expenses.separate_accepted(known) if self.expenses else None
         return replace(self, discrepancies=sides[False], accepted=sides[True], expenses=expenses)
 
     def count(self, name: str) -> int:

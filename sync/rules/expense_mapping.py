@@ -91,24 +91,24 @@ def costs_of(
     for line, amount in gross_amounts([line for line in lines if not line.hidden], rates=rates):
         project_and_account = (line.project_number or 0, line.account)
         in_ledger[project_and_account] += line.amount
-        found = _skip_reason(line, listed, settings.expense_from) or _project(line, project_id)
-        if isinstance(found, SkippedLine):
+        target = _skip_reason(line, listed, settings.expense_from) or _project(line, project_id)
+        if isinstance(target, SkippedLine):
             pass
         elif isinstance(amount, Message):
-            found = SkippedLine(error_code=VAT_UNCLEAR, why=amount)
+            target = SkippedLine(error_code=VAT_UNCLEAR, why=amount)
         else:
-            key = (line.account, *found)
+            key = (line.account, *target)
             amounts[key] += amount
             texts[key][clean(line.text, max_length=MAX_DESCRIPTION_LENGTH)] = None
             continue
-        skipped[found] = None
-        excluded[project_and_account] = found
+        skipped[target] = None
+        excluded[project_and_account] = target
     costs = [Cost(*key, amount, ", ".join(filter(None, texts[key]))) for key, amount in amounts.items() if amount]
     excluded = {key: line for key, line in excluded.items() if key[0] and in_ledger[key]}
     return VoucherCosts(costs, list(skipped), excluded)
 
 
-def in_force(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
+def visible_lines(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
     """Leave out corrected lines: 24SevenOffice hides them and books new ones under the same number.
 
     If all lines are hidden, all are kept, to show what the voucher was.
@@ -120,14 +120,14 @@ def supplier_invoice_of(
     lines: Sequence[LedgerLine], *, supplier: str = "", invoice_number: str = ""
 ) -> SupplierInvoice:
     """Return the supplier's invoice of a voucher: from its supplier line (S7), otherwise from the arguments."""
-    lines = in_force(lines)
-    owed = next((line for line in lines if line.account in SUPPLIER_ACCOUNTS), lines[0])
-    numbers = (line.invoice_number for line in (owed, *lines) if line.invoice_number)
+    lines = visible_lines(lines)
+    supplier_line = next((line for line in lines if line.account in SUPPLIER_ACCOUNTS), lines[0])
+    numbers = (line.invoice_number for line in (supplier_line, *lines) if line.invoice_number)
     return SupplierInvoice(
-        supplier=clean(owed.customer_name or supplier, max_length=100),
+        supplier=clean(supplier_line.customer_name or supplier, max_length=100),
         invoice_number=clean(next(numbers, invoice_number), max_length=50),
-        day=owed.day,
-        currency=owed.currency,
+        day=supplier_line.day,
+        currency=supplier_line.currency,
     )
 
 
@@ -187,9 +187,9 @@ def _skip_reason(line: LedgerLine, listed: AccountRanges, first_day: date | None
 
 def _project(line: LedgerLine, project_id: Callable[[int], str | None]) -> tuple[int, str] | SkippedLine:
     number = line.project_number or 0
-    found = project_id(number)
-    if found:
-        return number, found
+    moment_id = project_id(number)
+    if moment_id:
+        return number, moment_id
     return SkippedLine(error_code=UNKNOWN_PROJECT, why=msg("Moment has no project {number}", number=number))
 
 

@@ -65,7 +65,11 @@ class CustomerMatcher:
         if certain:
             return Match(certain.number)
         others = [*self._with_similar_name(customer), *self._by_moment_id.get(customer.id, [])]
-        found = [*numbered, *named, *_without_conflicting_numbers(customer, others + self._numbered(customer))]
+        found = [
+            *numbered,
+            *named,
+            *_without_conflicting_numbers(customer, others + self._with_number(customer)),
+        ]
         by_email = [each for email in _emails(customer) for each in self._by_email.get(email, [])]
         return Match(candidates=tuple(dict.fromkeys(found or _without_conflicting_numbers(customer, by_email))))
 
@@ -81,7 +85,7 @@ class CustomerMatcher:
         ]
         named = [each for each in named if each.number not in exclude] or [
             each
-            for each in self._numbered(customer)
+            for each in self._with_number(customer)
             if each.active and not each.supplier and _is_company_of(customer, each)
         ]
         return min((each.number for each in named if each.number not in exclude), default=None)
@@ -95,7 +99,7 @@ class CustomerMatcher:
         """Return the companies with the same name, apart from legal form and punctuation."""
         return self._by_firm.get(_firm(customer.name), [])
 
-    def _numbered(self, customer: Customer) -> list[Company]:
+    def _with_number(self, customer: Customer) -> list[Company]:
         """Return the company with the number that Moment has, unless that is now another customer's number."""
         number = customer.number
         company = self.by_number.get(int(number)) if number.isascii() and number.isdecimal() else None

@@ -35,7 +35,7 @@ from sync.records import (
 )
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 
-CENT = Decimal("0.01")
+CENT = Decimal("0.01")  # of the invoice's currency, which may not be kroner
 HALF_A_KRONE = Decimal("0.5")
 
 NO_VAT = VatCode(Decimal())
@@ -83,7 +83,7 @@ class Split:
     """An invoice in øre, revenue positive: ``gross`` and ``net`` by key, ``vat`` and ``slack`` by VAT code.
 
     ``slack`` is how much a code's VAT may differ if VAT is split off each line of a voucher by itself.
-    ``rounding`` is how much rounding may put any code's VAT off its rate.
+    ``rounding`` is the largest deviation of a code's VAT from its rate that rounding explains.
     """
 
     total: int
@@ -97,7 +97,10 @@ class Split:
 def account_and_vat_code(
     line: InvoiceLine, accounts: Mapping[int, str], settings: ConnectionSettings
 ) -> tuple[int, str]:
-    """Return a line's account, and its VAT code by the settings, Moment (M13) or the chart; empty if none (S4)."""
+    """Return a line's account and its VAT code; without a VAT code, it is empty.
+
+    The code is from the settings, else from Moment (M13), else from the chart of accounts (S4).
+    """
     text, _, code = settings.accounts.get(line.account_id, str(line.account)).partition("/")
     account = int(text)
     return account, code or settings.vat_codes.get(account) or line.tax_code or accounts.get(account, "")
@@ -165,9 +168,9 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
     """
     visible = [line for line in lines if not line.hidden]
     slack = {each.tax_code: each.slack if voucher.voucher_vat == "gross" else 0 for each in voucher.vat}
-    known = {each.account for each in voucher.vat if each.account}
+    vat_accounts = {each.account for each in voucher.vat if each.account}
     is_known = all(each.account for each in voucher.vat if each.amount or each.slack)
-    of_vat = {line.account for line in visible if line.account in VAT_ACCOUNTS or line.account in known}
+    of_vat = {line.account for line in visible if line.account in VAT_ACCOUNTS or line.account in vat_accounts}
     expected: dict[int, int] = defaultdict(int)
     allowed: dict[int, int] = defaultdict(int)
     for vat in voucher.vat:
@@ -238,15 +241,15 @@ def as_records(
         Revenue(key.account, key.vat_code, numbers.get(key.project_id), gross=-gross, net=-invoice.net[key])
         for key, gross in invoice.gross.items()
     )
-    known = {**codes, "": NO_VAT, NO_VAT_CODE: NO_VAT}
+    all_codes = {**codes, "": NO_VAT, NO_VAT_CODE: NO_VAT}
     vat = tuple(
         OutputVat(
             code,
-            known[code].account if code in known else None,
+            all_codes[code].account if code in all_codes else None,
             -amount,
             slack=invoice.slack[code],
-            untaxed=code in known and not known[code].rate,
-            off_rate=_off_rate(invoice, code, known[code].rate) if code in known else None,
+            untaxed=code in all_codes and not all_codes[code].rate,
+            off_rate=_off_rate(invoice, code, all_codes[code].rate) if code in all_codes else None,
         )
         for code, amount in invoice.vat.items()
     )

@@ -12,7 +12,7 @@ from models.schema.record_summary import RecordSummary
 from sync.errors import RejectedError
 from sync.money import NOK, to_ore
 from sync.records import Customer, Invoice, LedgerLine, Project
-from sync.rules.expense_mapping import SupplierInvoice, in_force
+from sync.rules.expense_mapping import SupplierInvoice, visible_lines
 from sync.rules.identity_numbers import NATIONAL_ID
 from sync.rules.normalization import clean
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS
@@ -54,15 +54,15 @@ def project_summary(project: Project, *, customer: str, customer_number: str) ->
 
 def voucher_summary(lines: Sequence[LedgerLine], supplier_invoice: SupplierInvoice) -> RecordSummary:
     """Summarize a voucher by its supplier, its date and the debt; without a supplier, by the sum of its debits."""
-    lines = in_force(lines)
-    owed = [line for line in lines if line.account in SUPPLIER_ACCOUNTS]
-    number = next((line.customer_number for line in owed if line.customer_number), "")
+    lines = visible_lines(lines)
+    supplier_lines = [line for line in lines if line.account in SUPPLIER_ACCOUNTS]
+    number = next((line.customer_number for line in supplier_lines if line.customer_number), "")
     in_debit = sum(max(line.amount, 0) for line in lines)
     return RecordSummary(
         record_number=_number(supplier_invoice.invoice_number),
         party=_name(supplier_invoice.supplier),
         party_number=str(number),
-        amount=-sum(line.amount for line in owed) if owed else in_debit,
+        amount=-sum(line.amount for line in supplier_lines) if supplier_lines else in_debit,
         currency=NOK,
         record_date=supplier_invoice.day,
     )

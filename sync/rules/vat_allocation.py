@@ -99,8 +99,8 @@ class _Voucher:
     ) -> None:
         self._rates, self._output = rates, output
         self._slack, self._inexact = (FOREIGN_SLACK, FOREIGN_VAT) if foreign else (1, Fraction())
-        no_costs = (MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS)
-        self.costs = [line for line in lines if not any(line.account in each for each in no_costs)]
+        non_cost_accounts = (MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS)
+        self.costs = [line for line in lines if not any(line.account in each for each in non_cost_accounts)]
         self._indexes: dict[str, list[int]] = defaultdict(list)
         for n, line in enumerate(self.costs):
             self._indexes[_code(line)].append(n)

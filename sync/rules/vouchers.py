@@ -152,7 +152,6 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
                 currency=invoice.currency,
             ),
             error_code=RATE_OF_ONE,
-            remedy=ERROR_CODES[RATE_OF_ONE].remedy,
         )
     if known is None or known == 1:
         raise RejectedError(
@@ -272,13 +271,11 @@ def _checked_number(invoice: Invoice) -> int:
         raise RejectedError(
             msg("The invoice is due on {due}, before its date, {day}.", due=due, day=day),
             error_code=DUE_DATE,
-            remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if len(invoice.kid) > MAX_KID_LENGTH or sum(map(str.isdigit, invoice.kid)) > MAX_KID_DIGITS:
         raise RejectedError(
             msg("The KID “{kid}” has more than {most} digits.", kid=invoice.kid, most=MAX_KID_DIGITS),
             error_code=KID,
-            remedy=_CREDIT_OR_POST_MANUALLY,
         )
     if (invoice.total > 0) if invoice.credit_note else (invoice.total < 0):
         raise _wrong_sign_error(invoice)
@@ -295,7 +292,7 @@ def _wrong_sign_error(invoice: Invoice) -> RejectedError:
             total=total,
         )
     )
-    return RejectedError(problem, error_code=SIGN, remedy=ERROR_CODES[SIGN].remedy)
+    return RejectedError(problem, error_code=SIGN)
 
 
 def _unbalanced_error(invoice: Invoice) -> RejectedError:
@@ -306,7 +303,6 @@ def _unbalanced_error(invoice: Invoice) -> RejectedError:
             total=invoice.total,
         ),
         error_code=UNBALANCED,
-        remedy=ERROR_CODES[UNBALANCED].remedy,
     )
 
 
@@ -346,7 +342,6 @@ def _no_vat_account_error(account: int, code: str) -> RejectedError:
             code=code,
         ),
         error_code=VAT_ACCOUNT,
-        remedy=ERROR_CODES[VAT_ACCOUNT].remedy,
     )
 
 
@@ -361,5 +356,4 @@ def _wrong_vat_error(charged: Decimal, account: int, code: str, rate: Decimal) -
             rate=format_rate(rate),
         ),
         error_code=VAT_RATE,
-        remedy=ERROR_CODES[VAT_RATE].remedy,
     )

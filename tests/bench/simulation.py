@@ -35,13 +35,10 @@ class Polled:
 
 @dataclass
 class Day:
-    """What happened: when requests left, how long each event waited, and the polls.
+    """A simulated day: when requests left, how long each event waited, and the polls.
 
-    Args:
-        redis: empty, for this day alone.
-        limits: the installation's.
-        starts: in UTC.
-        patient: whether a refused event is retried.
+    ``redis`` is empty and for this day alone, and the day ``starts`` in UTC. ``retries`` is whether a refused event
+    is retried.
     """
 
     redis: Redis

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import running
-from tests.browser.filled import PACE, PASSWORD, add_user
+from tests.browser.filled_system import PACE, PASSWORD, add_user
 from tests.browser.person import VARIANTS, Person, Variant
 from tests.journeys.firm import Firm
 from tests.journeys.running_system import RunningSystem, running_system, show

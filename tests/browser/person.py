@@ -57,9 +57,7 @@ NOT_FOUND = "Failed to load resource"
 class Person:
     """A person's window: ``page`` is its page, ``complaints`` are the browser's messages about it.
 
-    Args:
-        context: this person's browser context, with its own cookies.
-        url: the URL of the web process.
+    ``context`` is this person's browser context, with its own cookies, and ``url`` that of the web process.
     """
 
     context: BrowserContext

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.filled import PASSWORD, add_user
+from tests.browser.filled_system import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.journeys.firm import Firm
 from tests.journeys.running_system import RunningSystem

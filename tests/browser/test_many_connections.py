@@ -11,7 +11,7 @@ from local.demo_user import expect as the_same
 from models.connections.repository import Connection, UnknownConnectionError
 from models.enums import Role
 from models.schema.tables import ConnectionRow
-from tests.browser.filled import PASSWORD, add_user
+from tests.browser.filled_system import PASSWORD, add_user
 from tests.browser.person import DESKTOP, PHONE, Person
 from tests.factories import settings
 from tests.journeys import firm as firms
@@ -20,7 +20,7 @@ from tests.journeys.running_system import RunningSystem
 from worker.container import Container, clock
 
 BROKEN, ALL = 12, 300
-SAID = {
+WORDS = {
     Language.ENGLISH: {
         "paused": "Paused",
         "apply": "Apply",
@@ -90,7 +90,7 @@ def test_an_operator_finds_and_fixes_the_broken_connections_among_many(
     window: dict[str, int],
 ) -> None:
     firm.connect()
-    container, words = one_system.container, SAID[language]
+    container, words = one_system.container, WORDS[language]
     broken = three_hundred(container, firm)
     person, email = sit_down(viewport=window), f"steers-{firm.company}@example.com"
     add_user(one_system, email, role=Role.OPERATOR, language=language)

@@ -10,7 +10,7 @@ from models.enums import Role
 from tests.browser.person import Person, Variant, in_both_variants
 from tests.journeys.firm import Firm
 
-SAID = {
+WORDS = {
     Language.ENGLISH: {
         "month": "Month",
         "reconcile": "Reconcile",
@@ -43,7 +43,7 @@ def test_a_month_is_closed_with_a_known_difference_and_downloaded(
     firm.connect()
     invoice = firm.invoice(firm.project())
     firm.expect_vouchers([invoice])
-    number, words = invoice["invoiceNumber"], SAID[variant.language]
+    number, words = invoice["invoiceNumber"], WORDS[variant.language]
     (voucher,) = firm.records("vouchers")
     hidden = {"lines": [{"id": line["id"], "hidden": True} for line in voucher["lines"]]}
     firm.control("twentyfour", "PATCH", f"books/{firm.client}/vouchers/{voucher['number']}?type=11", hidden)

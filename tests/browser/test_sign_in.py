@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from i18n.catalog import Language
-from tests.browser.filled import PASSWORD, add_user
+from tests.browser.filled_system import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.journeys.running_system import RunningSystem
 

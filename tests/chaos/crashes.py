@@ -164,11 +164,9 @@ STOPS = (
 
 
 class Crashes:
-    """What is armed and what was reached, in a folder that all processes of a day share.
+    """The crash points that are armed and those reached, in a ``folder`` that all processes of a day share.
 
-    Args:
-        folder: of the day.
-        host: the name of the host that this process runs on, if it can be cut off.
+    ``host`` is the name of the host that this process runs on, if it can be cut off.
     """
 
     def __init__(self, folder: Path, *, host: str = "") -> None:

@@ -56,14 +56,10 @@ CUT_SECONDS = LEASE_SECONDS + 1, LEASE_SECONDS + 4
 
 
 class Troubles:
-    """Applies faults to a running system.
+    """Applies faults to a running system, with a random generator of its own.
 
-    Args:
-        stack: the system.
-        doctor: decides how long a killed process stays dead.
-        crashes: the crash points of its processes.
-        outside: where the faults of both remote systems are set.
-        rng: its own random generator.
+    ``restarter`` decides how long a killed process stays dead, ``crashes`` are the crash points of its processes,
+    and ``outside`` sets the faults of both remote systems.
     """
 
     def __init__(

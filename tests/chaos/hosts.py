@@ -26,9 +26,7 @@ class NoHostsError(Exception):
 class Host:
     """A host with the name of what runs on it, and its cable. Raises NoHostsError.
 
-    Args:
-        name: its own.
-        number: of this host among those of this process, from 0 up.
+    ``number`` counts the hosts of this process from 0 up.
     """
 
     def __init__(self, name: str, number: int) -> None:
@@ -85,11 +83,8 @@ class Host:
 class Cables:
     """Cuts the cable of each host that asks for it in a folder, and reconnects it some seconds later.
 
-    Args:
-        hosts: by name.
-        folder: where a process asks, by a file with the name of its host; the file is gone when the cable is
-            cut.
-        seconds: returns how long this time.
+    A process asks by a file in ``folder`` with the name of its host; the file is gone when the cable is cut.
+    ``seconds`` returns how long the next cut lasts.
     """
 
     def __init__(self, hosts: Mapping[str, Host], folder: Path, *, seconds: Callable[[], float]) -> None:

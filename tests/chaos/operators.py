@@ -53,8 +53,8 @@ class Office:
 
     def connect(self, **settings: object) -> str:
         """Add the connection, and return the address of its webhook."""
-        wanted = {"entity_types": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
-        valid = ConnectionSettings.model_validate(wanted)
+        values = {"entity_types": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
+        valid = ConnectionSettings.model_validate(values)
         valid = valid.model_copy(update={"identity_id": check_login(self._container, valid).id})
         self._connection, token = self._container.connections.add("Kaos AS", valid, actor="chaos", now=clock())
         return f"{self._container.settings.public_url}/webhooks/moment/{token}"

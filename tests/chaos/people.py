@@ -30,12 +30,9 @@ DISMISSED, RELINKED = "dismissed", "relinked"
 
 
 class People:
-    """They act at random instants; ``done`` counts the actions, and ``put_back`` reverts what is left.
+    """People who act at random instants; ``done`` counts the actions, and ``put_back`` reverts what is left.
 
-    Args:
-        container: access to the integration.
-        connection_id: returns their connection.
-        rng: their own random generator.
+    ``connection_id`` returns their connection, and ``rng`` is a random generator of their own.
     """
 
     def __init__(self, container: Container, connection_id: Callable[[], int], *, rng: Random) -> None:

@@ -40,13 +40,10 @@ CALM_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Chaos:
-    """A day to be played.
+    """A day to be played, with one ``seed`` for all random generators.
 
-    Args:
-        seed: of all random generators.
-        seconds: how long the day is.
-        size: how much happens in it; 1 is about fifty events and forty faults.
-        mistakes: of :mod:`tests.chaos.planted_bugs`, besides those of the seed.
+    A ``size`` of 1 is about fifty events and forty faults. ``mistakes`` are names of
+    :mod:`tests.chaos.planted_bugs`, besides those of the seed.
     """
 
     seed: int

@@ -30,16 +30,16 @@ class Verdict:
     needs_attention: list[str] = field(default_factory=list)
     unmailed: list[str] = field(default_factory=list)
 
-    def compare(self, what: str, held: Mapping[Any, list[Any]], wanted: Mapping[Any, Any]) -> None:
+    def compare(self, what: str, actual: Mapping[Any, list[Any]], expected: Mapping[Any, Any]) -> None:
         """Compare actual records, by their identity, with those that should exist once."""
-        for key, value in wanted.items():
-            there = held.get(key, [])
-            if not there:
+        for key, value in expected.items():
+            matches = actual.get(key, [])
+            if not matches:
                 self.lost.append(f"{what} {key}")
-            if len(there) > 1:
-                self.duplicated.append(f"{what} {key}, {len(there)} times")
-            self.wrong += [f"{what} {key}: {each}, not {value}" for each in there if each != value]
-        self.wrong += [f"{what} {key} should not be there" for key in held.keys() - wanted.keys()]
+            if len(matches) > 1:
+                self.duplicated.append(f"{what} {key}, {len(matches)} times")
+            self.wrong += [f"{what} {key}: {each}, not {value}" for each in matches if each != value]
+        self.wrong += [f"{what} {key} should not be there" for key in actual.keys() - expected.keys()]
 
 
 def judge(outside: Outside, office: Office, day: Day, *, happened: Counter[str]) -> Verdict:
@@ -59,44 +59,44 @@ def judge(outside: Outside, office: Office, day: Day, *, happened: Counter[str])
 
 
 def _judge_customers(verdict: Verdict, outside: Outside) -> None:
-    held = defaultdict(list)
+    actual = defaultdict(list)
     for each in outside.records("customers"):
         if each["type"] != "Supplier":
             emails = each["emails"].get("Work" if each["type"] == "Business" else "Primary", "")
             values = (str(each["number"]), each["name"], each["organization_number"], emails)
-            held[each["external_id"]].append(values)
-    wanted = {
+            actual[each["external_id"]].append(values)
+    expected = {
         str(each["id"]): (each["customerNumber"], each["name"], each["organizationNumber"], each["email"])
         for each in outside.moment("customers")
     }
-    verdict.compare("customer", held, wanted)
+    verdict.compare("customer", actual, expected)
 
 
 def _judge_projects(verdict: Verdict, outside: Outside) -> None:
     numbers = {each["id"]: each["customerNumber"] for each in outside.moment("customers")}
-    held = {
+    actual = {
         str(each["number"]): [(each["name"], str(each["customer_number"]), each["OrderReferenceNumber"])]
         for each in outside.records("projects")
     }
-    wanted = {
+    expected = {
         each["projectNumber"]: (each["name"], numbers[each["customerId"]], CLIENT_ID)
         for each in outside.moment("projects")
     }
-    verdict.compare("project", held, wanted)
+    verdict.compare("project", actual, expected)
 
 
 def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str], *, drafts: bool) -> None:
     """Compare vouchers with invoices; with ``drafts`` some may be in the journal, as the settings said so then."""
-    held = defaultdict(list)
+    actual = defaultdict(list)
     for voucher in outside.records("vouchers"):
         if voucher["type"].startswith("Utgående"):
-            held[voucher["lines"][0]["invoice"]].append(_posted(voucher))
+            actual[voucher["lines"][0]["invoice"]].append(_posted(voucher))
             if not (voucher["posted"] or drafts):
                 verdict.wrong.append(f"voucher {voucher['number']} is a draft")
     accounts = {each["id"]: each["accountNumber"] for each in outside.moment("financialAccounts")}
     customers = {each["id"]: each["customerNumber"] for each in outside.moment("customers")}
     projects = {each["id"]: each["projectNumber"] for each in outside.moment("projects")}
-    wanted = {
+    expected = {
         str(each["invoiceNumber"]): _written(
             each, accounts, customers[each["customerId"]], projects[each["projectId"]]
         )
@@ -105,7 +105,7 @@ def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str], *, dr
         and each["exportState"] == "toTransfer"
         and str(each["id"]) not in refused
     }
-    verdict.compare("invoice", held, wanted)
+    verdict.compare("invoice", actual, expected)
 
 
 def _posted(voucher: Record) -> Record:
@@ -151,17 +151,17 @@ def _vat(invoice: Record) -> dict[int, Decimal]:
 
 def _judge_expenses(verdict: Verdict, outside: Outside, purchases: Sequence[Purchase]) -> None:
     numbers = {each["id"]: int(each["projectNumber"]) for each in outside.moment("projects")}
-    held, ids = defaultdict(list), {}
+    actual, ids = defaultdict(list), {}
     for each in outside.moment("projectExpenses"):
         key = each["supplierInvoiceNumber"], numbers[each["projectId"]]
-        held[key].append((Decimal(each["amountInclVat"]), each["expenseDate"], each["supplierName"]))
+        actual[key].append((Decimal(each["amountInclVat"]), each["expenseDate"], each["supplierName"]))
         ids[each["id"]] = key
-    wanted = {
+    expected = {
         (purchase.invoice, project): (amount, purchase.day, SUPPLIER["name"])
         for purchase in purchases
         for project, amount in purchase.costs.items()
     }
-    verdict.compare("expense", held, wanted)
+    verdict.compare("expense", actual, expected)
     _judge_documents(verdict, outside, ids, {purchase.invoice: purchase.documents for purchase in purchases})
     names = Counter((each["projectId"], each["name"]) for each in outside.moment("projectExtensions"))
     verdict.duplicated += [
@@ -175,16 +175,16 @@ def _judge_documents(
     verdict: Verdict,
     outside: Outside,
     expenses: Mapping[int, tuple[str, int]],
-    wanted: Mapping[str, Sequence[str]],
+    expected: Mapping[str, Sequence[str]],
 ) -> None:
     """Compare the md5 of the documents of each expense with those of its supplier's invoice."""
     documents = defaultdict(list)
     for each in outside.moment("attachments"):
         documents[each["projectExpenseId"]].append(each["md5"])
     for expense_id, (invoice, project) in expenses.items():
-        there, due = Counter(documents[expense_id]), Counter(wanted.get(invoice, ()))
-        verdict.lost += [f"document {md5} of {invoice} on project {project}" for md5 in due - there]
-        verdict.duplicated += [f"document {md5} of {invoice} on project {project}" for md5 in there - due]
+        matches, due = Counter(documents[expense_id]), Counter(expected.get(invoice, ()))
+        verdict.lost += [f"document {md5} of {invoice} on project {project}" for md5 in due - matches]
+        verdict.duplicated += [f"document {md5} of {invoice} on project {project}" for md5 in matches - due]
 
 
 def _judge_jobs(verdict: Verdict, office: Office, refused: set[str]) -> None:

@@ -104,8 +104,8 @@ def test_numbers_stay_numbers_and_none_stays_none(capsys: pytest.CaptureFixture[
     log = Log(capsys)
     structlog.get_logger().info("attempt", connection=1, seconds=0.25, error_code=None, posted=True, password="")
     (event,) = log.events()
-    told = {name: event[name] for name in ("connection", "seconds", "error_code", "posted", "password")}
-    assert told == {"connection": 1, "seconds": 0.25, "error_code": None, "posted": True, "password": ""}
+    logged = {name: event[name] for name in ("connection", "seconds", "error_code", "posted", "password")}
+    assert logged == {"connection": 1, "seconds": 0.25, "error_code": None, "posted": True, "password": ""}
 
 
 def test_logs_of_libraries_have_the_same_format(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,6 +151,6 @@ def test_a_statement_refused_by_postgresql_is_logged_without_its_values(
         structlog.get_logger().error("refused", exc_info=refused.value)
     events = log.events()
     assert all("DETAIL" in event["exception"] for event in events)
-    told = json.dumps(events)
-    assert "argon2" not in told
-    assert "kari@example.com" not in told
+    output = json.dumps(events)
+    assert "argon2" not in output
+    assert "kari@example.com" not in output

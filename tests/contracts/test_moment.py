@@ -127,9 +127,9 @@ def test_a_draft_is_not_finalized_and_not_a_change(gateway: Moment) -> None:
 
 def test_all_of_many_changed_records_are_returned(gateway: Moment, moment_sandbox: MomentSandbox) -> None:
     made = {moment_sandbox.make("customers", name=f"Customer {number}") for number in range(120)}
-    told = list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
-    assert set(told) == made | {NORDLYS.id}
-    assert len(told) == len(set(told))
+    changed = list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
+    assert set(changed) == made | {NORDLYS.id}
+    assert len(changed) == len(set(changed))
 
 
 def test_a_credit_note_is_negative(gateway: Moment, moment_sandbox: MomentSandbox) -> None:

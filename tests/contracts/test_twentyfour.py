@@ -110,8 +110,8 @@ def test_the_chart_of_accounts_has_the_vat_code_of_each_account(erp: Erp) -> Non
 
 
 def test_each_vat_code_has_its_rate_in_percent_and_the_account_of_its_vat(erp: Erp) -> None:
-    told = {number: (code.rate, code.account) for number, code in erp.vat_codes().items()}
-    assert {"3": (25, 2701), "31": (15, 2702), "5": (0, None)}.items() <= told.items()
+    codes = {number: (code.rate, code.account) for number, code in erp.vat_codes().items()}
+    assert {"3": (25, 2701), "31": (15, 2702), "5": (0, None)}.items() <= codes.items()
 
 
 def test_fiscal_years_include_their_last_day(erp: Erp) -> None:
@@ -136,10 +136,10 @@ def test_the_ledger_returns_the_vouchers_between_two_days_inclusive(seeded: Erp)
     ]
     seeded.post(vouchers, year=2026)
     nothing = AccountRanges(())
-    told = seeded.booked(date(2026, 2, 1), date(2026, 3, 31), costs=nothing)
-    assert list(told.sales) == [*lines_of(vouchers[1], NORDLYS.name), *lines_of(vouchers[2], NORDLYS.name)]
-    assert list(told.numbered) == [line for line in told.sales if line.invoice_number]
-    assert not told.supplier_vouchers
+    booked = seeded.booked(date(2026, 2, 1), date(2026, 3, 31), costs=nothing)
+    assert list(booked.sales) == [*lines_of(vouchers[1], NORDLYS.name), *lines_of(vouchers[2], NORDLYS.name)]
+    assert list(booked.numbered) == [line for line in booked.sales if line.invoice_number]
+    assert not booked.supplier_vouchers
     empty = BookedVouchers([], numbered=[])
     assert seeded.booked(date(2026, 4, 2), date(2026, 4, 30), costs=nothing) == empty
 

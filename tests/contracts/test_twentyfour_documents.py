@@ -64,11 +64,11 @@ def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: TwentyFou
     for files in ([scanned(b"one"), scanned(b"two", **WAITING)], [scanned(b"three", **WAITING)], []):
         enter(bookkeeper, files=files)
     erp, fake = bookkeeper.gateway(), FakeErp()
-    told = erp.documents_of([501, 502, 503])
+    documents = erp.documents_of([501, 502, 503])
     assert bookkeeper.calls() == {"Login": 1, "GetFileInfo": 2}
     fake.stamps = {**erp.documents_of([501]), **erp.documents_of([502])}
-    assert told == {**erp.documents_of([501]), 502: VoucherDocuments(pending=True), 503: VoucherDocuments()}
-    assert fake.documents_of([501, 502, 503]) == told
+    assert documents == {**erp.documents_of([501]), 502: VoucherDocuments(pending=True), 503: VoucherDocuments()}
+    assert fake.documents_of([501, 502, 503]) == documents
 
 
 def test_more_stamps_than_fit_a_call_take_several(bookkeeper: TwentyFourSandbox) -> None:

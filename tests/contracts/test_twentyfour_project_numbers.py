@@ -54,9 +54,9 @@ def test_a_closed_project_keeps_its_number_though_no_list_has_it(
 ) -> None:
     enter(twentyfour_sandbox, 17, closed=True)
     enter(twentyfour_sandbox, 18)
-    held = ExistingProject(17, "Brannstasjonen", closed=True)
-    assert erp.existing_projects([1, 17, 18]) == [ExistingProject(18, "Brannstasjonen"), held]
-    assert erp.existing_projects([17, 205]) == [held]
+    project = ExistingProject(17, "Brannstasjonen", closed=True)
+    assert erp.existing_projects([1, 17, 18]) == [ExistingProject(18, "Brannstasjonen"), project]
+    assert erp.existing_projects([17, 205]) == [project]
     assert twentyfour_sandbox.calls()["GetDeactivatedProjectNameList"] == 1
 
 

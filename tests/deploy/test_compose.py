@@ -43,8 +43,8 @@ def test_the_sandbox_runs_only_in_its_profile() -> None:
 
 def test_the_example_has_all_variables_that_the_containers_need() -> None:
     example = dotenv_values(ROOT / ".env.example")
-    wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
-    assert wanted == example.keys()
+    required = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
+    assert required == example.keys()
 
 
 def test_code_copied_into_an_image_is_compiled_there() -> None:

@@ -39,11 +39,8 @@ SALE_ACCOUNTS = ({"accountNumber": 3000, "currentVatPercentage": 25}, {"accountN
 class Firm:
     """A separate company in Moment, and a separate client in 24SevenOffice; :meth:`connect` connects them.
 
-    Args:
-        stack: the running system.
-        container: this process's access to it, for what people do on the command line.
-        beat: sends a task to the workers, as beat does when it is due.
-        company: the company's id in Moment.
+    ``container`` is this process's access to the system, for what people do on the command line. ``beat`` sends a
+    task to the workers, as beat does when it is due, and ``company`` is the company's id in Moment.
     """
 
     def __init__(self, stack: Stack, container: Container, *, beat: Callable[..., None], company: str) -> None:

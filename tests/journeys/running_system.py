@@ -18,12 +18,9 @@ from worker.queues import LANES, QUEUE_OF
 
 
 class RunningSystem:
-    """A running system.
+    """A running system: its processes, and this process's access to it, for what people do on the command line.
 
-    Args:
-        stack: its processes.
-        container: this process's access to it, for what people do on the command line.
-        celery: sends tasks as beat does, for tests that do not wait for beat.
+    ``celery`` sends tasks as beat does, for tests that do not wait for beat.
     """
 
     def __init__(self, stack: Stack, container: Container, celery: Celery) -> None:

@@ -29,12 +29,9 @@ class Form:
 
 @dataclass
 class Crawler:
-    """Visits all pages that a user may see.
+    """Visits all pages that a user may see; without a cookie in its ``session``, no user is signed in.
 
-    Args:
-        url: the URL of the web process.
-        routes: the paths of the app, with their parameters in braces.
-        session: the HTTP session, with the cookie of a signed-in user or without.
+    ``url`` is that of the web process, and ``routes`` are the paths of the app, with parameters in braces.
     """
 
     url: str

@@ -9,11 +9,7 @@ import requests
 
 
 class Browser:
-    """A browser in which no user is signed in yet.
-
-    Args:
-        url: the URL of the web process.
-    """
+    """A browser in which no user is signed in yet; ``url`` is that of the web process."""
 
     def __init__(self, url: str) -> None:
         self.url = url

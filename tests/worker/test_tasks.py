@@ -79,7 +79,7 @@ def test_all_working_connections_are_polled(container: Container, connection: Co
         "Paused AS", settings(moment_company="paused-as"), actor="test", now=clock()
     )
     container.connections.pause(paused.id, "for a test", now=clock())
-    tasks.poll_all()
+    tasks.poll_all_moment()
     assert messages(container) == [("poll_moment", connection.id)]
 
 
@@ -87,7 +87,7 @@ def test_unreadable_secrets_delay_no_other_connection(container: Container, conn
     other, _ = container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
     damaged = update(ConnectionRow).where(ConnectionRow.id == other.id).values(secrets="v2:damaged")
     container.database.execute(damaged)
-    for sweep in (tasks.poll_all, tasks.poll_all_expenses, tasks.send_reminders, tasks.poll_all):
+    for sweep in (tasks.poll_all_moment, tasks.poll_all_expenses, tasks.send_reminders, tasks.poll_all_moment):
         sweep()
     assert ("poll_moment", connection.id) in messages(container)
     assert "can't be decrypted" in container.connections.get_even_unreadable(other.id).paused_because
@@ -101,7 +101,7 @@ def test_unreadable_secrets_delay_no_other_connection(container: Container, conn
 def test_keys_that_decrypt_no_connection_pause_none(container: Container) -> None:
     container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
     container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
-    tasks.poll_all()
+    tasks.poll_all_moment()
     assert [each.paused_because for each in container.connections.all_even_unreadable()] == ["", ""]
     assert queued_polls(container) == []
 
@@ -128,7 +128,7 @@ def test_each_connection_is_polled_however_long_a_round_takes(
 
 def beat(container: Container) -> None:
     container.redis.delete(*container.redis.keys("dispatched:*") or "-")
-    tasks.poll_all()
+    tasks.poll_all_moment()
 
 
 def take(container: Container, count: int) -> None:

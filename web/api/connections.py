@@ -1,4 +1,7 @@
-"""Connections: add, list, pause, resume and erase them. Their settings are in :mod:`.settings`."""
+"""Connections: add, list, pause, resume and erase them.
+
+Their settings are in :mod:`.settings`; their discrepancies are results of a reconciliation, in :mod:`.operations`.
+"""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode

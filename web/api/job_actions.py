@@ -79,7 +79,7 @@ class Commit(Body):
     )
 
 
-class Why(Body):
+class DismissalReason(Body):
     """The reason for dismissing a job."""
 
     because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
@@ -87,7 +87,7 @@ class Why(Body):
     )
 
 
-NO_REASON = Why()
+DEFAULT_REASON = DismissalReason()
 
 
 class ActionDone(BaseModel):
@@ -102,15 +102,15 @@ def retry_job(caller: Writing, job_id: JobId) -> JobItem:
 
 
 @router.post("/jobs/{job_id}/dismiss", operation_id="dismissJob")
-def dismiss_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
+def dismiss_job(caller: Writing, job_id: JobId, reason: DismissalReason = DEFAULT_REASON) -> JobItem:
     """Dismiss a job whose record must not be synced. It stays dismissed even if the record changes."""
-    return _act(caller, job_id, JobActionName.DISMISS, because=_plain(why))
+    return _act(caller, job_id, JobActionName.DISMISS, because=_plain(reason))
 
 
 @router.post("/jobs/{job_id}/resolve", operation_id="resolveJob")
-def resolve_job(caller: Writing, job_id: JobId, why: Why = NO_REASON) -> JobItem:
+def resolve_job(caller: Writing, job_id: JobId, reason: DismissalReason = DEFAULT_REASON) -> JobItem:
     """Resolve a job whose record has been handled manually. The job is dismissed."""
-    return _act(caller, job_id, JobActionName.RESOLVE, because=_plain(why))
+    return _act(caller, job_id, JobActionName.RESOLVE, because=_plain(reason))
 
 
 @router.post("/jobs/{job_id}/reopen", operation_id="reopenJob")
@@ -156,8 +156,8 @@ def commit_job_action(caller: Writing, commit: Commit) -> ActionDone:
     return ActionDone(action=selection.action, count=acted.count)
 
 
-def _plain(why: Why) -> str:
-    return clean(why.because, max_length=MAX_REASON_LENGTH)
+def _plain(reason: DismissalReason) -> str:
+    return clean(reason.because, max_length=MAX_REASON_LENGTH)
 
 
 def _act(caller: Caller, job_id: int, action: JobActionName, *, because: str = "") -> JobItem:

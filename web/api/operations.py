@@ -343,7 +343,7 @@ def find_clients(
     typed = {"username": login.username, "password": password}
     for name, value in typed.items():
         try:
-            ConnectionSettings.expect_legible(value)
+            ConnectionSettings.reject_unreadable_characters(value)
         except ValueError as error:
             raise invalid(name, error.args[0]) from None
     if login.password:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from i18n.messages import msg
 from models.connections.repository import SECRET_FIELDS, Connection
-from models.connections.settings import ConnectionSettings, first_days_to_ask, secrets_to_reenter
+from models.connections.settings import ConnectionSettings, first_days_to_confirm, secrets_to_reenter
 from models.users.tokens import TokenScope
 from web.api.caller import Caller, RequireScope, accepted
 from web.api.common_types import Body, ConnectionId
@@ -133,7 +133,7 @@ def _validate(caller: Caller, connection: Connection, change: BaseModel) -> dict
     wrong: dict[str, str] = {} if caller.token.administers_all else dict(secrets_to_reenter(before, values))
     chart = known_accounts(caller.container.operations, connection, after, now=caller.now)
     wrong |= unknown_accounts(before, after, chart)
-    wrong |= {name: FIRST_DAY for name in first_days_to_ask(before, values) if name not in values}
+    wrong |= {name: FIRST_DAY for name in first_days_to_confirm(before, values) if name not in values}
     if wrong:
         raise ProblemError("invalid", fields={("body", name): why for name, why in wrong.items()})
     return values

@@ -13,7 +13,7 @@ from models.admin.operations import OPERATION_TIMEOUT, OperationType
 from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
 from models.connections.settings import (
     ConnectionSettings,
-    first_days_to_ask,
+    first_days_to_confirm,
     may_open_other_data,
     secrets_to_reenter,
 )
@@ -83,7 +83,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
         return again(replace(draft, outdated=True), posted=True)
     entered, errors = _read_form(context, connection, typed)
     if not errors and text(form, "first_day") != "confirmed":
-        days = first_days_to_ask(connection.settings, entered)
+        days = first_days_to_confirm(connection.settings, entered)
         today = context.now.astimezone(OSLO).date().isoformat()
         draft = replace(draft, form=draft.form | dict.fromkeys(days, today), asks_first_day=bool(days))
         errors = dict.fromkeys(days, FROM_WHICH_DAY)

@@ -140,7 +140,7 @@ def requested_url(request: Request) -> str:
 
 
 def start_session(
-    request: Request, proof: Proof, address: str, *, identity: users_sign_in.Identity | None = None
+    request: Request, proof: Proof, address: str, *, identity: users_sign_in.OpenIdIdentity | None = None
 ) -> Response:
     """Begin a session in place of an earlier one, and redirect to a local URL.
 

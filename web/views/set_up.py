@@ -22,7 +22,7 @@ MATCHINGS_READ = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class SetUpStep:
     """One step, with its errors from the last test; ``path`` leads to its tab and field.
 
     ``waiting`` says what is missing once nothing is left to do but wait.
@@ -46,10 +46,10 @@ class SetUp:
     connection: Connection
     last: OperationView | None
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[SetUpStep]:
         reached = bool(self.last and self.last.clients)
         passed = {each.check for each in (self.last.passed if self.last else ())}
-        yield Step(
+        yield SetUpStep(
             title=msg("Access to both systems"),
             help=msg("The Moment API key and the 24SevenOffice user both work."),
             path="settings#moment_company",
@@ -57,7 +57,7 @@ class SetUp:
             errors=self._errors(lambda each: _is_of_moment(each) or (each.check == LOGIN and not reached)),
             for_administrators=True,
         )
-        yield Step(
+        yield SetUpStep(
             title=msg("24SevenOffice client"),
             help=msg("Choose the client if the user has access to more than one."),
             path="settings#identity_id",
@@ -66,7 +66,7 @@ class SetUp:
             for_administrators=True,
         )
         others = self._errors(lambda each: not _is_of_moment(each) and each.check != LOGIN)
-        yield Step(
+        yield SetUpStep(
             title=msg("Accounts, VAT and alerts"),
             help=msg("The accounts and VAT codes exist in 24SevenOffice, and someone gets the alerts."),
             path="settings#receivables_account",
@@ -74,13 +74,13 @@ class SetUp:
             errors=others,
             for_administrators=True,
         )
-        yield Step(
+        yield SetUpStep(
             title=msg("Existing customers and projects"),
             help=msg("Match those that both systems already have. Preview it first; nothing is duplicated."),
             path="matching",
             done=self._is_matched(),
         )
-        yield Step(
+        yield SetUpStep(
             title=msg("Webhook URL"),
             help=msg("Generate it and paste it into Moment, so that changes arrive within seconds."),
             path="webhooks",
@@ -88,7 +88,7 @@ class SetUp:
             waiting=msg("Generated; nothing received yet") if self.connection.webhook_token_at else None,
             for_administrators=True,
         )
-        yield Step(
+        yield SetUpStep(
             title=msg("Test"),
             help=msg("Everything that can be checked automatically passes."),
             path="test",

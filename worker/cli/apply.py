@@ -20,7 +20,12 @@ from models.connections.repository import (
     NameTakenError,
     SettingRefusedError,
 )
-from models.connections.settings import ConnectionSettings, contradictions, first_days_to_ask, moving_setting
+from models.connections.settings import (
+    ConnectionSettings,
+    contradictions,
+    first_days_to_confirm,
+    setting_that_changes_ledger,
+)
 from models.enums import EntityType
 from models.inbox import links
 from sync.errors import SyncError, UnavailableError
@@ -156,10 +161,10 @@ def _plan(parsed: ConnectionFile, entry: Entry, before: Connection | None) -> Pl
         return None
     new = ((name, getattr(settings, name)) for name in entry.values)
     values = {name: value for name, value in new if value != getattr(before.settings, name)}
-    first_days = [name for name in first_days_to_ask(before.settings, values) if name not in entry.values]
+    first_days = [name for name in first_days_to_confirm(before.settings, values) if name not in entry.values]
     values |= dict.fromkeys(first_days, get_container().clock().astimezone(OSLO).date())
     settings = settings.model_copy(update=values)
-    if moving_setting(before.settings, settings, same_client=True) and any(
+    if setting_that_changes_ledger(before.settings, settings, same_client=True) and any(
         links.find_latest(get_container().database, before.id, each) for each in EntityType
     ):
         parsed.add_error(entry.name, "moment_company", str(LinksExistError("moment_company")))

@@ -70,7 +70,6 @@ day = click.DateTime(["%Y-%m-%d"])
 @click.option("--to", "last", type=day, required=True, help="The last day of the period")
 @click.option(
     "--entity-type",
-    "--kinds",
     "type_names",
     multiple=True,
     type=click.Choice([entity_type.value for entity_type in ENTITY_TYPES]),

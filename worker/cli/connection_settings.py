@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from i18n.formatting import OSLO
 from models.admin import relink
 from models.connections.repository import MAX_NAME_LENGTH, SECRET_FIELDS, ConcurrentUpdateError, Connection
-from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_ask
+from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_confirm
 from sync.error_codes.names import IDENTITY
 from sync.errors import MisconfiguredError
 from sync.rules.normalization import clean
@@ -144,7 +144,7 @@ def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noq
         raise click.UsageError("Specify a setting to change.")
     settings = _validate({**dict(connection.settings), **values})
     today = get_container().clock().astimezone(OSLO).date()
-    values |= {name: today for name in first_days_to_ask(connection.settings, values) if name not in values}
+    values |= {name: today for name in first_days_to_confirm(connection.settings, values) if name not in values}
     client_number = None
     if check:
         tested, client_number = _test_login(settings)

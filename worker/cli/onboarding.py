@@ -125,9 +125,9 @@ def import_(connection: Connection, *, days: int, dry_run: bool, output: str) ->
 def _import_expenses(connection: Connection, days: int) -> None:
     now, erp = get_container().clock(), get_container().cached_erp(connection)
     since = now - timedelta(days=days)
-    received = polls.import_expenses(get_container().database, erp, connection, since=since, now=now)
+    count = polls.enqueue_changed_since(get_container().database, erp, connection, since=since, now=now)
     dispatch.dispatch_lanes([Lane(connection.id, EntityType.EXPENSE)])
-    click.echo(f"Vouchers queued: {received}.")
+    click.echo(f"Vouchers queued: {count}.")
 
 
 def _preview_expenses(connection: Connection, days: int, output: str) -> None:

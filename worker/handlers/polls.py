@@ -8,7 +8,6 @@ import structlog
 from models.connections.repository import UNREADABLE, Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
-from sync.error_codes import ERROR_CODES
 from sync.error_codes.names import SECRETS_UNREADABLE
 from sync.errors import MisconfiguredError, RateLimitedError, ResponseTooLargeError, SyncError, UnavailableError
 from sync.polling import expense_schedule, failing_polls, polls
@@ -21,7 +20,6 @@ log = structlog.get_logger()
 SECRETS_UNREADABLE_ERROR = MisconfiguredError(
     UNREADABLE,
     error_code=SECRETS_UNREADABLE,
-    remedy=ERROR_CODES[SECRETS_UNREADABLE].remedy,
 )
 """Pauses a connection whose secrets were damaged, moved or encrypted with a missing key."""
 

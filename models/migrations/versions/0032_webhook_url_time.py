@@ -1,4 +1,7 @@
-"""Store since when a webhook has its URL, and limit a connection's alert recipients to 20."""
+"""Store since when a webhook has its URL, and limit a connection's alert recipients to 20.
+
+No migration has the number 0031.
+"""
 
 import sqlalchemy as sa
 from alembic import op

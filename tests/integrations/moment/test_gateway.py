@@ -235,6 +235,6 @@ def test_an_invoice_listed_without_a_state_is_read_alone(remote: Remote, gateway
     remote.answers["GET invoices/8"] = [says({**invoice(), "id": 8})]
     remote.answers["GET invoices/9"] = [says({**untold, "id": 9})]
     remote.answers["GET financialAccounts"] = pages([account(501)])
-    told = list(gateway.invoices_of(date(2020, 1, 1), date(2030, 1, 1)))
-    assert [each.id for each in told] == ["8", "9"]
-    assert [bool(each.unreadable) for each in told] == [False, True]
+    invoices = list(gateway.invoices_of(date(2020, 1, 1), date(2030, 1, 1)))
+    assert [each.id for each in invoices] == ["8", "9"]
+    assert [bool(each.unreadable) for each in invoices] == [False, True]

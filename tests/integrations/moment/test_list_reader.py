@@ -75,9 +75,9 @@ def test_records_that_stay_are_returned_once_whatever_else_changes(
     count: int, most: int, changes: list[Change]
 ) -> None:
     customers = ChangingList(count=count, most=most, changes=iter(changes))
-    told = customers.read()
-    assert set(range(1, count + 1)) - customers.deleted <= set(told)
-    assert len(told) == len(set(told))
+    ids = customers.read()
+    assert set(range(1, count + 1)) - customers.deleted <= set(ids)
+    assert len(ids) == len(set(ids))
 
 
 def test_a_list_that_loses_and_gains_a_row_between_pages_is_read_whole() -> None:

@@ -8,7 +8,7 @@ from joserfc.jwk import OctKey, RSAKey
 from pydantic import SecretStr
 
 from integrations.openid.provider import OpenIdConnectProvider
-from models.users.sign_in import Identity, SignInRefusedError
+from models.users.sign_in import OpenIdIdentity, SignInRefusedError
 from sync.errors import UnavailableError
 from tests.integrations.hostile_server import TOO_LARGE, TOO_SLOW, Answer, sends, serving
 from tests.openid_organization import CLIENT, Organization, organization
@@ -28,7 +28,7 @@ def provider(issuer: str, *, secret: str = CLIENT[1], seconds: float = 5) -> Ope
     return OpenIdConnectProvider(issuer, client=client, callback_url=BACK, timeout=(5, seconds), clock=clock)
 
 
-def sign_in(there: Organization, ours: OpenIdConnectProvider, **changed: str) -> Identity:
+def sign_in(there: Organization, ours: OpenIdConnectProvider, **changed: str) -> OpenIdIdentity:
     address, kept = ours.begin()
     query = parse_qs(urlsplit(there.follow_redirect(address)).query)
     assert query["state"] == [kept["state"]]
@@ -36,7 +36,7 @@ def sign_in(there: Organization, ours: OpenIdConnectProvider, **changed: str) ->
 
 
 def test_the_provider_identifies_a_user_and_vouches_for_the_address(there: Organization) -> None:
-    assert sign_in(there, provider(there.issuer)) == Identity(there.issuer, "anna-4711", "Anna@example.com")
+    assert sign_in(there, provider(there.issuer)) == OpenIdIdentity(there.issuer, "anna-4711", "Anna@example.com")
 
 
 @pytest.mark.parametrize("vouched", [{"email_verified": "true"}, {"email_verified": None, "xms_edov": "1"}])
@@ -48,7 +48,7 @@ def test_some_providers_vouch_with_their_own_claim(there: Organization, vouched:
 @pytest.mark.parametrize("vouched", [False, None, "false", "yes", 0])
 def test_an_address_not_vouched_for_is_not_returned(there: Organization, vouched: object) -> None:
     there.claims["email_verified"] = vouched
-    assert sign_in(there, provider(there.issuer)) == Identity(there.issuer, "anna-4711", "")
+    assert sign_in(there, provider(there.issuer)) == OpenIdIdentity(there.issuer, "anna-4711", "")
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def listener() -> Iterator[Program]:
         yield told
 
 
-def client(*, private_networks: bool = False, answer_seconds: float = 1) -> ReceiverClient:
-    return ReceiverClient(private_networks=private_networks, connections=1, answer_seconds=answer_seconds)
+def client(*, private_networks: bool = False, response_seconds: float = 1) -> ReceiverClient:
+    return ReceiverClient(private_networks=private_networks, connections=1, response_seconds=response_seconds)
 
 
 def sent(to: ReceiverClient, url: str, *secrets: str) -> DeliveryAttempt:
@@ -130,8 +130,8 @@ def test_the_certificate_must_be_that_of_the_name_and_not_of_the_address(
     names(monkeypatch, ["127.0.0.1"])
     with serving(sends(OK + b"Content-Length: 0\r\n\r\n"), tls=certificate.of_server(pem)) as url:
         port = url.rpartition(":")[2]
-        assert sent(client(answer_seconds=5), f"https://127.0.0.1:{port}").http_status == 200
-        other = sent(client(answer_seconds=5), f"https://other.example:{port}")
+        assert sent(client(response_seconds=5), f"https://127.0.0.1:{port}").http_status == 200
+        other = sent(client(response_seconds=5), f"https://other.example:{port}")
     assert other == DeliveryAttempt(problem=DeliveryProblem.TLS)
 
 
@@ -199,7 +199,7 @@ def test_the_first_kib_of_a_response_and_its_wait_are_read(listener: Program) ->
 def test_a_slow_response_is_aborted(answer: Answer) -> None:
     began = time.monotonic()
     with serving(answer) as url:
-        assert sent(client(private_networks=True, answer_seconds=0.3), url) == DeliveryAttempt(
+        assert sent(client(private_networks=True, response_seconds=0.3), url) == DeliveryAttempt(
             problem=DeliveryProblem.TIMEOUT
         )
     assert time.monotonic() - began < 5
@@ -208,18 +208,18 @@ def test_a_slow_response_is_aborted(answer: Answer) -> None:
 @pytest.mark.parametrize("name", ["body without length", "chunks"])
 def test_an_endless_response_counts_by_its_status(name: str) -> None:
     with serving(TOO_LARGE[name]) as url:
-        assert sent(client(private_networks=True, answer_seconds=5), url).is_success
+        assert sent(client(private_networks=True, response_seconds=5), url).is_success
 
 
 @pytest.mark.parametrize("name", ["continue", "headers"])
 def test_endless_headers_are_no_response(name: str) -> None:
     with serving(TOO_LARGE[name]) as url:
-        assert sent(client(private_networks=True, answer_seconds=5), url).http_status is None
+        assert sent(client(private_networks=True, response_seconds=5), url).http_status is None
 
 
 def test_a_compressed_response_is_decompressed_only_to_its_first_kib() -> None:
     with serving(TOO_LARGE["packed"]) as url:
-        attempt = sent(client(private_networks=True, answer_seconds=10), url)
+        attempt = sent(client(private_networks=True, response_seconds=10), url)
     assert (attempt.http_status, len(attempt.response)) == (200, MAX_RESPONSE_BYTES)
 
 

@@ -43,25 +43,29 @@ def test_connections_with_problems_come_first(
 
 
 def test_a_connection_has_its_status(database: Database, ids: dict[str, int]) -> None:
-    there = ids["Fjord AS"]
-    completed_job(database, there, at=NOW)
-    completed_job(database, there, Record(EntityType.CUSTOMER, "1"), at=NOW + OPEN_FOR)
-    completed_job(database, there, Record(EntityType.INVOICE, "10"), event=JobEvent.REJECTED)
+    connection_id = ids["Fjord AS"]
+    completed_job(database, connection_id, at=NOW)
+    completed_job(database, connection_id, Record(EntityType.CUSTOMER, "1"), at=NOW + OPEN_FOR)
+    completed_job(database, connection_id, Record(EntityType.INVOICE, "10"), event=JobEvent.REJECTED)
     completed_job(
-        database, there, Record(EntityType.INVOICE, "11"), event=JobEvent.FAILED, message="24SevenOffice is away."
+        database,
+        connection_id,
+        Record(EntityType.INVOICE, "11"),
+        event=JobEvent.FAILED,
+        message="24SevenOffice is away.",
     )
-    interrupt(database, there)
-    (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})), now=NOW)
+    interrupt(database, connection_id)
+    (status,) = dashboard.connection_statuses(database, Scope(frozenset({connection_id})), now=NOW)
     assert (status.pending, status.needs_attention, status.outage_since) == (1, 1, NOW)
     assert status.outage_cause == "24SevenOffice is away."
     assert status.synced == {EntityType.INVOICE: NOW, EntityType.CUSTOMER: NOW + OPEN_FOR}
 
 
 def test_an_outage_that_is_over_is_not_shown(database: Database, ids: dict[str, int]) -> None:
-    there = ids["Fjord AS"]
-    interrupt(database, there)
-    outages.recover(database, there, now=NOW)
-    (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})), now=NOW)
+    connection_id = ids["Fjord AS"]
+    interrupt(database, connection_id)
+    outages.recover(database, connection_id, now=NOW)
+    (status,) = dashboard.connection_statuses(database, Scope(frozenset({connection_id})), now=NOW)
     assert status.outage_since is None
 
 

@@ -168,5 +168,5 @@ def test_an_alert_is_in_the_language_of_its_connection_with_its_error_code(
             error_code="moment_key",
         )
         alert_outbox.queue_connection_alert(database, each.id, alert, now=NOW)
-    told = [(each.language, each.error_code) for each in alert_outbox.pending_alerts(database, "a@example.com")]
-    assert told == [(Language.ENGLISH, "moment_key"), (Language.NORWEGIAN, "moment_key")]
+    pending = [(each.language, each.error_code) for each in alert_outbox.pending_alerts(database, "a@example.com")]
+    assert pending == [(Language.ENGLISH, "moment_key"), (Language.NORWEGIAN, "moment_key")]

@@ -219,8 +219,8 @@ def test_changes_are_logged_without_secrets_and_without_the_client(
     connections.pause(connection.id, "Year end.", actor="ola", now=NOW)
     connections.resume(connection.id, actor="kari", now=NOW)
     with database.transaction() as session:
-        told = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
-    assert told == [
+        entries = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
+    assert entries == [
         ("kari", "Added the connection"),
         ("ola", "Password: changed"),
         ("ola", "24SevenOffice client: changed"),

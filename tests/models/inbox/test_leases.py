@@ -181,7 +181,7 @@ def test_a_worker_whose_last_response_was_lost_takes_back_no_crash_of_others(
     complete(
         database, lease, JobEvent.UNTRIED, outcome=None, due_at=NOW
     )  # PostgreSQL goes down before it responds
-    leases.take_back_crash(database, lease, now=NOW)
+    leases.uncount_crash(database, lease, now=NOW)
     (job,) = leased(database, lane, now=NOW + 2 * MINUTE).jobs
     assert job.worker_crashes == 2
 

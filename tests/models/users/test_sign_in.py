@@ -11,7 +11,7 @@ from models.users import repository as users
 from models.users import sign_in as users_sign_in
 from models.users.proofs import Proof
 from models.users.sessions import SessionDetails
-from models.users.sign_in import Identity, SignInRefusedError
+from models.users.sign_in import OpenIdIdentity, SignInRefusedError
 from tests.factories import NOW
 from tests.models.users.accounts import EVERYTHING, PASSWORD, add_user, check_password
 
@@ -40,7 +40,7 @@ def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Da
         check_password(database)
 
 
-def test_a_refusal_writes_equally_often_for_every_user(database: Database) -> None:
+def test_a_refusal_makes_the_same_number_of_writes_whether_or_not_the_user_exists(database: Database) -> None:
     add_user(database)
     writes: list[str] = []
 
@@ -75,21 +75,22 @@ def test_a_password_with_older_parameters_is_rehashed_at_sign_in(
 def test_a_providers_user_is_found_by_address_once_then_by_subject(database: Database) -> None:
     user = add_user(database)
     assert (
-        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", "Anna@Example.com"), now=NOW) == user.id
+        users_sign_in.find_openid_user(database, OpenIdIdentity(ISSUER, "4711", "Anna@Example.com"), now=NOW)
+        == user.id
     )
-    assert users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", ""), now=NOW) == user.id
-    for stranger in (Identity(ISSUER, "4712", "anna@example.com"), Identity(ISSUER, "4713", "")):
+    assert users_sign_in.find_openid_user(database, OpenIdIdentity(ISSUER, "4711", ""), now=NOW) == user.id
+    for stranger in (OpenIdIdentity(ISSUER, "4712", "anna@example.com"), OpenIdIdentity(ISSUER, "4713", "")):
         with pytest.raises(SignInRefusedError):
             users_sign_in.find_openid_user(database, stranger, now=NOW)
 
 
 def test_another_provider_identifies_users_again(database: Database) -> None:
     user = add_user(database)
-    users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW)
+    users_sign_in.find_openid_user(database, OpenIdIdentity(ISSUER, "4711", user.email), now=NOW)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.find_openid_user(database, Identity("https://other.example", "4711", ""), now=NOW)
+        users_sign_in.find_openid_user(database, OpenIdIdentity("https://other.example", "4711", ""), now=NOW)
     assert (
-        users_sign_in.find_openid_user(database, Identity("https://other.example", "1", user.email), now=NOW)
+        users_sign_in.find_openid_user(database, OpenIdIdentity("https://other.example", "1", user.email), now=NOW)
         == user.id
     )
 
@@ -98,17 +99,17 @@ def test_signing_in_creates_no_user(database: Database) -> None:
     user = add_user(database)
     add_user(database, "eva@example.com")
     with pytest.raises(SignInRefusedError):
-        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", "stranger@example.com"), now=NOW)
+        users_sign_in.find_openid_user(database, OpenIdIdentity(ISSUER, "4711", "stranger@example.com"), now=NOW)
     users.disable(database, user.id, actor="test", now=NOW)
     with pytest.raises(SignInRefusedError):
-        users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW)
+        users_sign_in.find_openid_user(database, OpenIdIdentity(ISSUER, "4711", user.email), now=NOW)
     assert len(users.all_users(database)) == 2
 
 
 def test_a_providers_user_disabled_meanwhile_is_refused(database: Database) -> None:
     add_user(database, "eva@example.com")
     user = add_user(database)
-    proof = Proof(users_sign_in.find_openid_user(database, Identity(ISSUER, "4711", user.email), now=NOW))
+    proof = Proof(users_sign_in.find_openid_user(database, OpenIdIdentity(ISSUER, "4711", user.email), now=NOW))
     users.disable(database, user.id, actor="test", now=NOW)
     details = SessionDetails(by_openid=True)
     with pytest.raises(SignInRefusedError):

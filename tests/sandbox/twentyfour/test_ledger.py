@@ -71,7 +71,7 @@ def test_fields_that_a_line_does_not_have_are_omitted(ledger: SoapClient) -> Non
     assert "SystemType" not in search(ledger)[2]  # Miscellaneous is the default
 
 
-def test_days_in_a_search_mean_midnight(ledger: SoapClient) -> None:
+def test_a_search_by_days_starts_and_ends_at_midnight(ledger: SoapClient) -> None:
     assert len(search(ledger, start="2026-01-01", end="2026-12-31")) == 4
     assert accounts(search(ledger, start="2026-03-31", end="2026-04-01")) == ["1500", "3100"]
 

@@ -13,7 +13,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import ResponseTooLargeError, UnavailableError
 from sync.polling.expense_schedule import PollState
-from sync.polling.polls import OVERLAP, WINDOW, import_expenses, poll_expenses, poll_moment, poll_states
+from sync.polling.polls import OVERLAP, WINDOW, enqueue_changed_since, poll_expenses, poll_moment, poll_states
 from sync.records import LedgerLine
 from tests import factories
 from tests.sync.conftest import World
@@ -116,7 +116,7 @@ def test_the_first_poll_starts_at_the_first_day_in_oslo(world: World, expenses: 
 def test_an_import_reads_the_requested_days_and_does_not_move_the_cursor(world: World, expenses: Lane) -> None:
     world.erp.purchases = {"2026-4-1": [LedgerLine(4300, 1000, date(2026, 2, 20))]}
     since = world.now - timedelta(days=10)
-    assert import_expenses(world.database, world.erp, world.connection, since=since, now=world.now) == 1
+    assert enqueue_changed_since(world.database, world.erp, world.connection, since=since, now=world.now) == 1
     assert [asked for asked, _ in world.erp.asked] == [since, since + WINDOW]
     assert world.job(EntityType.EXPENSE, "2026-4-1").state is JobState.QUEUED
     assert cursors.position(world.database, expenses) is None

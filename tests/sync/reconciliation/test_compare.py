@@ -196,10 +196,12 @@ def test_a_stored_report_is_the_same_and_known_differences_are_separate(world: W
     report = compared(world)
     assert ReconciliationReport.from_json(report.as_json()) == report
     first, second = report.discrepancies
-    apart = report.without_accepted({(first.key, first.fingerprint)})
+    apart = report.separate_accepted({(first.key, first.fingerprint)})
     assert (apart.discrepancies, apart.accepted) == ([second], [first])
     changed: Discrepancy = replace(first, amount=first.amount + 1)
-    assert not replace(report, discrepancies=[changed]).without_accepted({(first.key, first.fingerprint)}).accepted
+    assert (
+        not replace(report, discrepancies=[changed]).separate_accepted({(first.key, first.fingerprint)}).accepted
+    )
 
 
 COST = LedgerLine(4300, 100000, DAY, "", 1, text="Gips")
@@ -281,4 +283,4 @@ def test_a_stored_report_with_expenses_is_the_same_with_known_ones_separate(worl
     report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
     assert ReconciliationReport.from_json(report.as_json()) == report
     (found,) = report.all_discrepancies
-    assert report.without_accepted({(found.key, found.fingerprint)}).agree
+    assert report.separate_accepted({(found.key, found.fingerprint)}).agree

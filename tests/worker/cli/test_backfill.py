@@ -105,11 +105,11 @@ def test_a_dry_run_says_what_would_not_be_posted_and_why(
 ) -> None:
     path = f"api/1.0/companies/1001/invoices/{DRAFT}"
     fresh_systems.control("moment", "PATCH", path, {"exportState": "doNotTransfer"})
-    _, line, _, brought, _ = backfill("--dry-run", "--kinds=invoice")
+    _, line, _, brought, _ = backfill("--dry-run", "--entity-type=invoice")
     assert line == "Invoice 1  Set to “do not transfer” to accounting in Moment."
     assert brought == "Already synced or in progress: 0."
     links.save(container.database, lane.connection_id, Record(EntityType.INVOICE, DRAFT), Link("2026/1"), now=NOW)
-    assert backfill("--dry-run", "--kinds=invoice")[0] == "Already synced or in progress: 1."
+    assert backfill("--dry-run", "--entity-type=invoice")[0] == "Already synced or in progress: 1."
 
 
 def work(lane: Lane) -> Callable[[float], None]:
@@ -197,5 +197,5 @@ def test_types_not_synced_and_a_period_that_ends_before_it_starts_are_refused(
     container: Container, lane: Lane
 ) -> None:
     container.connections.update(lane.connection_id, {"entity_types": ["customer"]}, actor="test", now=clock())
-    assert "does not sync invoices" in run_refused(*command("--kinds=invoice"))
+    assert "does not sync invoices" in run_refused(*command("--entity-type=invoice"))
     assert "ends before it starts" in run_refused(*command("--to=2000-01-01"))

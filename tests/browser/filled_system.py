@@ -111,8 +111,8 @@ def look_back(running_system: RunningSystem, name: str) -> None:
 
 def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
     """Add a connection that is paused until its settings are corrected."""
-    told = settings(moment_company="1002", username="many@example.com")
-    connection, _ = running_system.container.connections.add(name, told, actor="test", now=clock())
+    values = settings(moment_company="1002", username="many@example.com")
+    connection, _ = running_system.container.connections.add(name, values, actor="test", now=clock())
     refused = msg("24SevenOffice rejected the user name or password.")
     running_system.container.connections.pause(connection.id, refused, now=clock())
 
@@ -120,13 +120,13 @@ def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
 def special(person: Person, connection: str) -> dict[str, str]:
     """Return the URLs of pages that show more than the plainest one of their route, by name."""
     stuck = {"record": "fiscal_year", "question": "which_customer"}
-    told = {name: _first_record(person, error_code) for name, error_code in stuck.items()}
+    urls = {name: _first_record(person, error_code) for name, error_code in stuck.items()}
     person.open(f"{connection}/reconciliation")
     person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
     with person.page.expect_navigation():
         person.page.get_by_role("button", name="Reconcile").click()
     person.page.get_by_role("heading", name="Differences").wait_for()
-    return {**told, "reconciliation": person.page.url.removeprefix(person.url)}
+    return {**urls, "reconciliation": person.page.url.removeprefix(person.url)}
 
 
 def _first_record(person: Person, error_code: str) -> str:
