@@ -12,9 +12,9 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from local.processes import ROOT, end_on_signals
+from tests.browser.browser_user import WINDOWS, Person
 from tests.browser.chromium import running
-from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, special
-from tests.browser.person import WINDOWS, Person
+from tests.browser.filled_installation import PASSWORD, add_user, addresses, filled_system, special
 from tests.journeys.running_system import RunningSystem
 from worker import __version__
 

@@ -11,8 +11,8 @@ from i18n.catalog import Language
 from models.users import repository as users
 from models.users import sessions
 from models.users.proofs import Proof
-from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, routes
-from tests.browser.person import WINDOWS, Person
+from tests.browser.browser_user import WINDOWS, Person
+from tests.browser.filled_installation import PASSWORD, add_user, addresses, filled_system, routes
 from tests.installation import add_reconciliation
 from tests.journeys.running_system import RunningSystem, show
 from worker.container import clock
