@@ -14,7 +14,7 @@ from models.receivers.deliveries import DeliveryAttempt
 from models.receivers.outbox import DeliveryProblem
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
-"""Time-outs for connecting and for a whole attempt; the specification recommends 15 to 30 seconds."""
+"""Timeouts for connecting and for a whole attempt; the specification recommends 15 to 30 seconds."""
 
 MAX_RESPONSE_BYTES = 1024
 """Bytes of a response that are read; the rest is dropped."""

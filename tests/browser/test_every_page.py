@@ -24,7 +24,7 @@ HARDLY = 1
 """Pixels that rounding may add to a width."""
 
 in_both_windows = pytest.mark.parametrize("window", ["light", "dark phone"])
-"""Both themes, wide and narrow: no colour depends on the width."""
+"""Both themes, wide and narrow: no color depends on the width."""
 
 WIDTHS = (320, 375, 600, 720, 768, 900, 1024, 1152, 1280, 1920)
 

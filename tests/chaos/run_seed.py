@@ -186,7 +186,7 @@ class _Scene:
             time.sleep(0.05)
 
     def _calm_down(self, unheard_of: Callable[[], list[str]]) -> list[str]:
-        """Wait until nothing is pending, and return what still is at the time-out."""
+        """Wait until nothing is pending, and return what still is at the timeout."""
         left: list[str] = []
 
         def look() -> bool:
