@@ -115,7 +115,7 @@ class Settings(BeatSettings, MigrationSettings):
     moment_url: str = "https://app.moment.team/api/1.0"
     """Base URL of Moment's API"""
     moment_customer_includes: str = Field("base+email+phone+addresses", pattern=r"[A-Za-z0-9+,]*")
-    """What Moment includes when a customer is read; the e-mail address is left out unless asked for"""
+    """What Moment includes when a customer is read; the email address is left out unless asked for"""
     moment_project_url: str = "https://app.moment.team/{company}/projects/entries/{number:07}"
     """URL of a project's page in Moment"""
     moment_record_url: str = ""
@@ -133,9 +133,9 @@ class Settings(BeatSettings, MigrationSettings):
     twentyfour_connection_percent: int = Field(75, ge=1, le=99)
     """Share of the hourly requests that one connection may use while no other uses any"""
     connect_seconds: float = Field(10, gt=0)
-    """Time-out for connecting to a remote system, and for a request to arrive there"""
+    """Timeout for connecting to a remote system, and for a request to arrive there"""
     answer_seconds: float = Field(60, gt=0)
-    """Time-out for a call to a remote system, up to the last byte of its response"""
+    """Timeout for a call to a remote system, up to the last byte of its response"""
 
     public_url: str = "http://127.0.0.1:8000"
     """Public URL of this installation, for webhooks and links in mails"""

@@ -1,6 +1,6 @@
 """A guard against silent hosts: one or two calls test whether a host responds again, and other calls are not made.
 
-A call without a response occupies its thread until the time-out, and a connection detects an outage by its own
+A call without a response occupies its thread until the timeout, and a connection detects an outage by its own
 calls. Without this guard, all connections would wait one after another for a host that hangs, and their alerts
 would be late.
 """
@@ -35,7 +35,7 @@ class HostSilentError(Exception):
 
 @dataclass(slots=True)
 class _Host:
-    """The state of a host; times are monotonic. ``trying``: a call with the full time-out is under way."""
+    """The state of a host; times are monotonic. ``trying``: a call with the full timeout is under way."""
 
     responded_at: float = 0
     silent_callers: set[str] = field(default_factory=set)
@@ -57,10 +57,10 @@ class HostGuard:
 
     @contextmanager
     def call(self, url: str, *, caller: str, writes: bool, timeout: Timeout) -> Iterator[Timeout]:
-        """Yield the time-out for a call, and record whether the host responded.
+        """Yield the timeout for a call, and record whether the host responded.
 
-        ``caller`` names the connection. A silent host gets one call at a time with the full time-out, in case it
-        is only slow. In addition, a read with a short time-out is allowed every few seconds. All other calls raise
+        ``caller`` names the connection. A silent host gets one call at a time with the full timeout, in case it
+        is only slow. In addition, a read with a short timeout is allowed every few seconds. All other calls raise
         HostSilentError before anything is sent.
         """
         name, began = urlsplit(url).netloc, self._monotonic()
@@ -83,7 +83,7 @@ class HostGuard:
                 host.trying = False
 
     def _admit(self, host: _Host, *, writes: bool, timeout: Timeout, now: float) -> tuple[bool, Timeout]:
-        """Return whether a call is a silent host's one call with the full time-out, and its time-out."""
+        """Return whether a call is a silent host's one call with the full timeout, and its timeout."""
         if not host.is_silent:
             return False, timeout
         if not host.trying:

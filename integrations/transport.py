@@ -1,6 +1,6 @@
 """Limits on the time of a call and the size of its response, for all remote systems that use HTTP.
 
-A call has one deadline to the last byte of its response: a socket's time-out limits only the gap between two.
+A call has one deadline to the last byte of its response: a socket's timeout limits only the gap between two.
 The kernel keeps sending a call that was given up for a minute or two, even after its socket is closed. It could
 arrive after another worker has verified that nothing was saved, and done the work.
 """
@@ -38,7 +38,7 @@ USER_AGENT = "moment-24sevenoffice"
 
 _CHUNK = 64 * 1024
 _PIECE = 16 * 1024
-"""Bytes sent at a time: as many as TLS sends with one time-out."""
+"""Bytes sent at a time: as many as TLS sends with one timeout."""
 
 
 class OversizedResponseError(Exception):
@@ -133,7 +133,7 @@ class _GuardedConnection:
         super().connect()  # type: ignore[misc]  # of the class that it is put before
 
     def _new_conn(self: Any) -> socket.socket:
-        """Connect to the first address that responds. All share one time-out, which urllib3 would give to each."""
+        """Connect to the first address that responds. All share one timeout, which urllib3 would give to each."""
         whole = self.timeout
         if _call.get():
             self.timeout = whole / _number_of_addresses(self.host, self.port)
@@ -179,7 +179,7 @@ def _guarded(connection_class: type) -> Any:  # noqa: ANN401 - urllib3's type
 class BoundedAdapter(HTTPAdapter):
     """Sends requests that arrive within ``seconds`` or never, if the system supports that (Linux).
 
-    The response, of at most ``max_bytes``, is read within the read time-out, counted from the beginning of the
+    The response, of at most ``max_bytes``, is read within the read timeout, counted from the beginning of the
     call; a file upload has more time. A write stops at the write deadline (:mod:`sync.engine.write_deadline`),
     which is checked only at the beginning of a file upload. ``name`` returns the operation of a request, without
     ids, and ``writes`` whether it saves something. With ``truncates``, a larger response is cut without an error.

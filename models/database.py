@@ -109,7 +109,7 @@ def _session_settings() -> dict[str, str]:
 
 
 def _timeouts() -> dict[str, Any]:
-    """Return the time-outs of both ends: ours as libpq's settings, PostgreSQL's as session settings."""
+    """Return the timeouts of both ends: ours as libpq's settings, PostgreSQL's as session settings."""
     silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
     options = {
         **_session_settings(),
@@ -244,7 +244,7 @@ def _autocommit(connection: Connection) -> Iterator[None]:
 
 
 def _set_timeout(session: Session, timeout: str) -> None:
-    """Set the time-out of a transaction's next statements."""
+    """Set the timeout of a transaction's next statements."""
     session.execute(select_(func.set_config("statement_timeout", timeout, True)))  # noqa: FBT003 - locally
 
 

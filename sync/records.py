@@ -30,7 +30,7 @@ class Address:
 class Customer:
     """A customer in Moment (M2). ``number`` is the 24SevenOffice customer number, if known.
 
-    An e-mail address is empty if Moment does not return it (M20), even though there may be one. ``is_company`` is
+    An email address is empty if Moment does not return it (M20), even though there may be one. ``is_company`` is
     None if Moment does not return it (M22).
     """
 
@@ -126,7 +126,7 @@ class CustomerDetails:
 class CompanyDraft:
     """A customer to be saved in 24SevenOffice. ``number`` is None if 24SevenOffice has not assigned one yet.
 
-    ``details`` are None, and an e-mail address empty, to leave them unchanged. If ``is_company`` is None, an
+    ``details`` are None, and an email address empty, to leave them unchanged. If ``is_company`` is None, an
     existing customer stays what it is, and a new one is a business.
     """
 

@@ -1,6 +1,7 @@
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,24 @@ def test_the_runbook_says_how_to_detect_fix_and_prevent_twelve_problems() -> Non
 def test_data_md_covers_every_table() -> None:
     page = (ROOT / "docs" / "data.md").read_text()
     assert [table for table in Base.metadata.tables if f"`{table}`" not in page] == []
+
+
+def places_of(cell: str) -> Iterator[tuple[str, str]]:
+    """Yield each file that a cell names, with each name in it, "" for the file itself."""
+    path = ""
+    for part in re.findall(r"`([^`]+)`", cell):
+        if "/" in part:
+            path = part
+            yield path, ""
+        else:
+            yield from ((path, name) for name in part.split("."))
+
+
+def is_defined(path: str, name: str) -> bool:
+    """Return whether a file exists and defines a name: a class, function, attribute or constant."""
+    source = (ROOT / path).read_text()
+    definition = rf"^\s*(?:(?:class|def) {name}\b|(?:\w+, )*{name}\b[^=\n]*[:=])"
+    return not name or re.search(definition, source, re.MULTILINE) is not None
 
 
 def default(field: FieldInfo) -> str:

@@ -17,7 +17,7 @@ NO_SWEEP = "There has been no sweep within the last minute."
 SILENT = "The worker on this host does not respond."
 
 TIMEOUT_SECONDS = 2
-"""Time-out of each step."""
+"""Timeout of each step."""
 
 
 def worker_key() -> str:

@@ -1,7 +1,7 @@
 """The Celery app. Messages are wake-ups: the work, and its due times, are in PostgreSQL.
 
 So there are no results, and no ETA, countdown or retry of Celery, which Redis would repeat. Tasks mostly wait for
-remote systems, so they run on threads. Celery cannot limit a thread's time, so each call has its own time-out.
+remote systems, so they run on threads. Celery cannot limit a thread's time, so each call has its own timeout.
 After SIGTERM, a worker ends when its batches are done. If it is killed, its lanes are taken over when the leases
 expire.
 """

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REDIS_SECONDS = 2
-"""The time-out of Redis. It is short, because beat sends again what cannot be sent now."""
+"""The timeout of Redis. It is short, because beat sends again what cannot be sent now."""
 
 clock = host_clock
 """This host's clock, for times that no other host compares."""

@@ -104,7 +104,7 @@ back_up() {
 }
 
 # Replace everything in one transaction: if anything fails, the database stays as it is. The schema is dropped because
-# its tables may be newer than the backup, which `pg_restore --clean` cannot remove. All belongs to who restores.
+# its tables may be newer than the backup, which `pg_restore --clean` cannot remove. Everything then belongs to the role that restores.
 restore() {
     echo "begin; set lock_timeout = '60s'; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0;
           set client_min_messages = warning; drop schema if exists public cascade; create schema public;"

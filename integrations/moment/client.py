@@ -1,4 +1,4 @@
-"""The HTTP client for Moment: each call has a time-out and a size limit, is made once, and raises our errors."""
+"""The HTTP client for Moment: each call has a timeout and a size limit, is made once, and raises our errors."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,7 +93,7 @@ class MomentSite:
 
     ``record_url`` is the URL of a record's page, with ``{company}``, ``{kind}`` and ``{id}``.
     ``customer_includes`` are the fields to include when a customer is read (M20). ``answer_seconds`` is the
-    time-out of a whole call, from connecting to the last byte of the response. ``charts`` caches the financial
+    timeout of a whole call, from connecting to the last byte of the response. ``charts`` caches the financial
     accounts of companies by id, so a changed tax code takes effect later.
     """
 

@@ -29,7 +29,7 @@ LEEWAY_SECONDS = 60  # tolerated difference of two clocks
 CACHE_SECONDS = 600  # for the provider's metadata; its keys are fetched each time
 
 VERIFIED_CLAIMS = ("email_verified", "xms_edov")
-"""The claims by which a provider vouches for an e-mail address: the standard's, and Microsoft's."""
+"""The claims by which a provider vouches for an email address: the standard's, and Microsoft's."""
 TRUE_VALUES = (True, "1", "true")
 
 MAX_RESPONSE_BYTES = 256 * 1024

@@ -82,7 +82,7 @@ class _Response:
 class SoapClient:
     """Calls operations of 24SevenOffice's services.
 
-    ``connect_seconds`` is the time-out for connecting and for a request to arrive, ``answer_seconds`` the time-out
+    ``connect_seconds`` is the timeout for connecting and for a request to arrive, ``answer_seconds`` the timeout
     of a whole call. ``threads`` threads can call at a time without waiting for a connection.
     """
 

@@ -200,7 +200,7 @@ def _merge(existing: SoapValue, name: str, sent: Mapping[str, Any]) -> dict[str,
 
 def _company(draft: CompanyDraft, existing: SoapValue) -> dict[str, Any]:
     type_ = _type(draft, existing)
-    main_use = "Primary" if type_ == "Consumer" else "Work"  # e-mail and phone are shown under it (S44)
+    main_use = "Primary" if type_ == "Consumer" else "Work"  # email and phone are shown under it (S44)
     emails = {main_use: draft.email, "Invoice": draft.invoice_email}
     sent = {use: {"Value": address} for use, address in emails.items() if address}
     return {

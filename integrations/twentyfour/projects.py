@@ -1,6 +1,6 @@
 """Projects in 24SevenOffice: the Project service, and which of their numbers are free.
 
-Saving takes a call for each, so numbers are looked up with their neighbours, which the next projects have.
+Saving takes a call for each, so numbers are looked up with their neighbors, which the next projects have.
 """
 
 from collections.abc import Collection, Sequence
@@ -70,7 +70,7 @@ class ProjectNumbers(CachedReader):
             unknown = {number for number in numbers if number not in self._free}
             if not unknown:
                 return []
-            block = _with_neighbours(unknown, far=len(self._free) > 0)
+            block = _with_neighbors(unknown, far=len(self._free) > 0)
             found = [each for each in self._read(block) if each.number in block]
             taken = {each.number for each in found}
             self._free.update(dict.fromkeys(block - taken, True))
@@ -105,8 +105,8 @@ class ProjectNumbers(CachedReader):
         return [each for each in closed if each.number not in besides]
 
 
-def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:
-    """Add the neighbours of numbers: with ``far``, the thousand around each, otherwise the hundred."""
+def _with_neighbors(numbers: set[int], *, far: bool) -> set[int]:
+    """Add the neighbors of numbers: with ``far``, the thousand around each, otherwise the hundred."""
     for block in (MAX_NUMBERS, BLOCK) if far else (BLOCK,):
         starts = {number // block * block for number in numbers}
         if len(starts) * block <= MAX_NUMBERS:

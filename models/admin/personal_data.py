@@ -1,4 +1,4 @@
-"""Personal data: the search for a person's name or e-mail address in our database, in any spelling."""
+"""Personal data: the search for a person's name or email address in our database, in any spelling."""
 
 import html
 import re
@@ -134,7 +134,7 @@ def _in_table(
 
 
 def _read_batch(database: Database, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
-    """Read a batch of rows, with a longer time-out, because a scan of a large table takes minutes."""
+    """Read a batch of rows, with a longer timeout, because a scan of a large table takes minutes."""
     with database.transaction() as session:
         session.execute(text("set local statement_timeout = '15min'"))
         return session.execute(query).all()

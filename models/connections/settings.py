@@ -182,7 +182,7 @@ class ConnectionSettings(BaseModel):
         title=msg("Alert recipients"),
         default=(),
         max_length=MAX_ERROR_EMAILS,
-        description="E-mail addresses that receive alerts, 20 at most",
+        description="Email addresses that receive alerts, 20 at most",
     )
     weekly_digest: bool = Field(
         title=msg("Weekly summary"), default=False, description="Send the alert recipients a weekly summary"

@@ -147,7 +147,7 @@ def get(database: Database, user_id: int) -> User:
 
 
 def get_by_email(database: Database, email: str) -> User:
-    """Read the user with this e-mail address. Raises :class:`UnknownUserError`."""
+    """Read the user with this email address. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         row = session.scalar(select(UserRow).where(UserRow.email == email.strip().lower()))
         if row is None:

@@ -140,7 +140,7 @@ def reset(database: Database, user_id: int, *, actor: str, session_id: int | Non
 
 
 def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
-    """Encrypt all secrets again with the newest key; return the e-mail addresses of users with unreadable ones."""
+    """Encrypt all secrets again with the newest key; return the email addresses of users with unreadable ones."""
     unreadable = []
     with database.transaction() as session:
         known = select(UserRow).where(UserRow.factor_secret.is_not(None)).order_by(UserRow.id)

@@ -105,7 +105,7 @@ def delete_old(database: Database, *, now: datetime) -> None:
 
 
 def _account(email: str) -> str:
-    """Return the account with this e-mail address, "" for other input, which may be a password."""
+    """Return the account with this email address, "" for other input, which may be a password."""
     account = email.strip().lower()
     return account if "@" in account and len(account) <= MAX_EMAIL_LENGTH else ""
 

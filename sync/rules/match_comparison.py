@@ -36,7 +36,7 @@ FIELDS: Mapping[EntityType, Mapping[str, Message]] = {
 def compare(moment_record: Candidate | None, candidate: Candidate) -> Mapping[str, Comparison]:
     """Compare a Moment record with a candidate, field by field; a field that neither has is left out.
 
-    Capitals in a name and the spelling of an organization number make no difference. One e-mail address in common
+    Capitals in a name and the spelling of an organization number make no difference. One email address in common
     is enough. A number that Moment does not have yet is not compared.
     """
     compared = {name: _compare_field(name, moment_record, candidate) for name in _NAMES} if moment_record else {}

@@ -46,13 +46,13 @@ class CustomerMatcher:
             self.add(company)
 
     def match(self, customer: Customer) -> Match:
-        """Match a customer by Moment's id, number, organization number, name or e-mail, in this order.
+        """Match a customer by Moment's id, number, organization number, name or email, in this order.
 
         An organization number alone is certain only if it is Norwegian, because another country may use the same
         one. Two customers with different Norwegian numbers are never the same, and a private person is never a
         certain match for a customer with such a number. A supplier is certain only by Moment's id, which shows
         that a person chose it. A name alone is certain for a business, unless several have it, but not for a
-        person. The same name in another spelling leads to a question. An e-mail address alone is never certain,
+        person. The same name in another spelling leads to a question. An email address alone is never certain,
         because bookkeepers and families share theirs.
         """
         if known := self.known(customer):
@@ -157,7 +157,7 @@ def _only_one(customer: Customer, found: Sequence[Company], *, narrowed: Sequenc
 
 
 def _may_be_namesakes(customer: Customer, company: Company) -> bool:
-    """Return whether they may be different people of one name: not both businesses, and no shared e-mail."""
+    """Return whether they may be different people of one name: not both businesses, and no shared email."""
     if _is_person_and_business(customer, company):
         return True
     businesses = is_business(customer) and (

@@ -44,7 +44,7 @@ def cut_warning(what: str, text: str, *, max_length: int) -> Message | None:
 
 
 def several_addresses_warning(what: str, text: str) -> Message | None:
-    """Return a warning about a field, ``what``, with several e-mail addresses: it is sent as it is, not cut."""
+    """Return a warning about a field, ``what``, with several email addresses: it is sent as it is, not cut."""
     if text.count("@") <= 1:
         return None
     warning = msg(

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.browser_user import VARIANTS, Person, Variant
 from tests.browser.chromium import running
 from tests.browser.filled_system import PACE, PASSWORD, add_user
-from tests.browser.person import VARIANTS, Person, Variant
 from tests.journeys.firm import Firm
 from tests.journeys.running_system import RunningSystem, running_system, show
 

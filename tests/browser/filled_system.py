@@ -19,7 +19,7 @@ from models.inbox import statistics
 from models.receivers.outbox import EVENT_TYPES
 from models.users import repository as users
 from models.users.repository import Rights
-from tests.browser.person import Person
+from tests.browser.browser_user import Person
 from tests.factories import settings
 from tests.installation import installed, own_logging
 from tests.journeys.running_system import RunningSystem, running_system

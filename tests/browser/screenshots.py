@@ -12,9 +12,9 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from local.processes import ROOT, end_on_signals
+from tests.browser.browser_user import WINDOWS, Person
 from tests.browser.chromium import running
 from tests.browser.filled_system import PASSWORD, add_user, addresses, filled_system, special
-from tests.browser.person import WINDOWS, Person
 from tests.journeys.running_system import RunningSystem
 from worker import __version__
 
@@ -24,7 +24,7 @@ PAGES_DIGEST = "pages.sha256"
 
 SHOWN = ("light", "dark", "phone")
 WHO = "anne@example.com"
-COLOURS = 64
+COLORS = 64
 CONNECTION, RECORD = "/connections/{connection_id}", "/records/{job_id}"
 PARAMETER = re.compile(r"/[\w-]+/\{(\w+?)(?:_id)?\}")
 
@@ -76,9 +76,9 @@ def take(running_system: RunningSystem, browser: Browser, window: str) -> None:
 
 
 def keep(person: Person, called: str) -> None:
-    """Save the window's content in as few colours as text needs, so that the pictures stay small."""
+    """Save the window's content in as few colors as text needs, so that the pictures stay small."""
     picture = Image.open(BytesIO(person.page.screenshot(animations="disabled"))).convert("RGB")
-    few = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+    few = picture.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     few.save(FOLDER / f"{called}.png", optimize=True)
 
 

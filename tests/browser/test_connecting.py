@@ -11,8 +11,8 @@ from i18n.catalog import Language, translations
 from local.demo_user import eventually
 from local.demo_user import expect as expect_equal
 from models.schema.tables import ConnectionRow
+from tests.browser.browser_user import REPORT_FOCUS, WINDOWS, Person
 from tests.browser.filled_system import PASSWORD, add_user
-from tests.browser.person import REPORT_FOCUS, WINDOWS, Person
 from tests.journeys.firm import API_KEY, Firm
 from tests.journeys.running_system import RunningSystem
 from worker.container import clock

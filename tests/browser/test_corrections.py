@@ -4,7 +4,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from i18n.catalog import translations
-from tests.browser.person import Person, Variant, in_both_variants
+from tests.browser.browser_user import Person, Variant, in_both_variants
 from tests.journeys.firm import Firm
 
 

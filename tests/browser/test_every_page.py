@@ -11,8 +11,8 @@ from i18n.catalog import Language
 from models.users import repository as users
 from models.users import sessions
 from models.users.proofs import Proof
+from tests.browser.browser_user import WINDOWS, Person
 from tests.browser.filled_system import PASSWORD, add_user, addresses, filled_system, routes
-from tests.browser.person import WINDOWS, Person
 from tests.installation import add_reconciliation
 from tests.journeys.running_system import RunningSystem, show
 from worker.container import clock
@@ -24,7 +24,7 @@ HARDLY = 1
 """Pixels that rounding may add to a width."""
 
 in_both_windows = pytest.mark.parametrize("window", ["light", "dark phone"])
-"""Both themes, wide and narrow: no colour depends on the width."""
+"""Both themes, wide and narrow: no color depends on the width."""
 
 WIDTHS = (320, 375, 600, 720, 768, 900, 1024, 1152, 1280, 1920)
 

@@ -12,8 +12,8 @@ from models.admin.operations import OperationType
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.repository import Rights
+from tests.browser.browser_user import WINDOWS, Person
 from tests.browser.filled_system import PASSWORD
-from tests.browser.person import WINDOWS, Person
 from tests.factories import NOW, settings
 from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import Host

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Dialog, expect
 
-from tests.browser.person import Person
+from tests.browser.browser_user import Person
 from tests.factories import settings
 from tests.journeys.firm import Firm
 from tests.journeys.running_system import RunningSystem

@@ -11,8 +11,8 @@ from local.demo_user import expect as the_same
 from models.connections.repository import Connection, UnknownConnectionError
 from models.enums import Role
 from models.schema.tables import ConnectionRow
+from tests.browser.browser_user import DESKTOP, PHONE, Person
 from tests.browser.filled_system import PASSWORD, add_user
-from tests.browser.person import DESKTOP, PHONE, Person
 from tests.factories import settings
 from tests.journeys import firm as firms
 from tests.journeys.firm import Firm

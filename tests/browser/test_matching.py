@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 from i18n.catalog import translations
 from local import demo_user
 from models.enums import Role
-from tests.browser.person import Person, Variant, in_both_variants
+from tests.browser.browser_user import Person, Variant, in_both_variants
 from tests.journeys.firm import Firm
 
 NAME = "Bakkehaugen borettslag"

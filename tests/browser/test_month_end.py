@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from i18n.catalog import Language
 from models.enums import Role
-from tests.browser.person import Person, Variant, in_both_variants
+from tests.browser.browser_user import Person, Variant, in_both_variants
 from tests.journeys.firm import Firm
 
 WORDS = {

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from models.enums import Role
-from tests.browser.person import Person
+from tests.browser.browser_user import Person
 from tests.journeys.firm import Firm
 
 

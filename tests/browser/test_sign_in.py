@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from i18n.catalog import Language
+from tests.browser.browser_user import Person
 from tests.browser.filled_system import PASSWORD, add_user
-from tests.browser.person import Person
 from tests.journeys.running_system import RunningSystem
 
 SIGN_IN = "Sign in"

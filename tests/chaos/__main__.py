@@ -9,8 +9,8 @@ import click
 import structlog
 
 from local.processes import ROOT, end_on_signals
-from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import is_clean, report_of, summary
+from tests.chaos.run_seed import Chaos, Played, play
 
 FOLDER = ROOT / "var" / "chaos"
 

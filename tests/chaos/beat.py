@@ -1,4 +1,4 @@
-"""The Celery app of beat on a chaotic day: the product's own, with short time-outs, crash points and a host clock."""
+"""The Celery app of beat on a chaotic day: the product's own, with short timeouts, crash points and a host clock."""
 
 from tests.chaos.processes import prepare
 

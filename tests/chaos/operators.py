@@ -20,7 +20,7 @@ from models.inbox import cursors
 from models.schema.tables import AlertRow
 from tests.chaos.company import Outside, Record
 from tests.chaos.crashes import CUTS
-from tests.chaos.people import ACTOR, DISMISSED, POSTING, RELINKED, TYPES_OFF
+from tests.chaos.user_changes import ACTOR, DISMISSED, POSTING, RELINKED, TYPES_OFF
 from worker.container import Container, clock
 from worker.handlers.diagnostics import check_login
 

@@ -22,7 +22,7 @@ def environment(folder: Path, mistakes: Iterable[str], *, silence: int) -> dict[
 
 
 def prepare() -> None:
-    """Apply the time-outs, crash points and bugs of its environment to this process."""
+    """Apply the timeouts, crash points and bugs of its environment to this process."""
     hurry(silence=int(os.environ[SILENCE]))
     planted_bugs.plant(filter(None, os.environ[MISTAKES].split(",")))
     folder, host = Path(os.environ[FOLDER]), os.environ.get(NAME, "")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tests.chaos.play import Played
+from tests.chaos.run_seed import Played
 from tests.chaos.short_timeouts import LOOKED_AFTER_SECONDS
 
 FINDINGS = ("lost", "duplicated", "wrong", "stuck", "unmailed")

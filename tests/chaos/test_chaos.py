@@ -8,8 +8,8 @@ import pytest
 from local.run import log
 from tests.chaos.crashes import CUTS, POINTS, STOPS, Point
 from tests.chaos.hosts import NoHostsError, hosts
-from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import report_of, summary
+from tests.chaos.run_seed import Chaos, Played, play
 from tests.chaos.short_timeouts import TIMEOUTS
 from tests.chaos.verdict import Verdict
 

@@ -12,8 +12,8 @@ from tests.chaos.clocks import LEFT_LANES
 from tests.chaos.company import Outside, Record
 from tests.chaos.day import Day
 from tests.chaos.operators import Office
-from tests.chaos.people import POSTING
 from tests.chaos.purchases import ACTIVITY, SUPPLIER, Purchase
+from tests.chaos.user_changes import POSTING
 
 RECEIVABLES = 1500
 OUTPUT_VAT = {25: 2701, 15: 2702}

@@ -7,6 +7,6 @@ from tests.chaos.processes import prepare
 
 
 def create_app() -> FastAPI:
-    """Make the product's own app in a process with short time-outs and crash points."""
+    """Make the product's own app in a process with short timeouts and crash points."""
     prepare()
     return web.app.create_app()

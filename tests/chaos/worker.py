@@ -1,4 +1,4 @@
-"""The Celery app of a chaotic day: the product's own, with short time-outs, crash points and planted bugs."""
+"""The Celery app of a chaotic day: the product's own, with short timeouts, crash points and planted bugs."""
 
 from tests.chaos.processes import prepare
 

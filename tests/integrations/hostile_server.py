@@ -26,7 +26,7 @@ def floods(start: bytes, piece: bytes) -> Answer:
 
 
 def drips(start: bytes, drop: bytes) -> Answer:
-    """Send a little at a time, each well within any time-out."""
+    """Send a little at a time, each well within any timeout."""
 
     def answer() -> Iterator[bytes]:
         yield start

@@ -193,7 +193,7 @@ def silent_guard(clock: Clock) -> HostGuard:
 
 
 def given(guard: HostGuard, *, writes: bool = False) -> Timeout | None:
-    """Return the time-out of a call that ends at once without a response, None if it is held back."""
+    """Return the timeout of a call that ends at once without a response, None if it is held back."""
     allowed: list[Timeout] = []
     guarded = guard.call(URL, caller="9", writes=writes, timeout=USUAL)
     with suppress(HostSilentError, requests.ReadTimeout), guarded as timeout:

@@ -23,7 +23,7 @@ BY_HAND = 40
 OUTGOING = 11
 
 TIMEOUT_SECONDS = dispatch.LANE_DEBOUNCE_SECONDS + 60
-"""If a process is killed just before a wake-up is sent, the next sweep after its time-out dispatches."""
+"""If a process is killed just before a wake-up is sent, the next sweep after its timeout dispatches."""
 
 
 @pytest.fixture

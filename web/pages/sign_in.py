@@ -1,4 +1,4 @@
-"""Sign-in by e-mail address and password or by an OpenID provider, and sign-out."""
+"""Sign-in by email address and password or by an OpenID provider, and sign-out."""
 
 import secrets
 from dataclasses import replace

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from local.demo_user import eventually, expect
 from tests.bench.figures import Figures, Row
-from tests.bench.peers.beside import Peer
-from tests.bench.peers.compared import compared
+from tests.bench.peers.compare_peers import compared
+from tests.bench.peers.peer_workers import Peer
 from tests.bench.setup import TIMEOUT_SECONDS, Scene, notifications, scene
 from tests.journeys.firm import Firm, Record
 

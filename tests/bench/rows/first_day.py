@@ -4,7 +4,7 @@ import time
 from random import Random
 
 from tests.bench.figures import Row
-from tests.bench.peers.firsts import first_days
+from tests.bench.peers.first_days import first_days
 from tests.bench.seed_records import enter, right
 from tests.bench.setup import notifications, scene
 

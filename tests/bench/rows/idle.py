@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 
 from tests.bench.figures import Figures, Row, percentile
-from tests.bench.peers.beside import Peer
-from tests.bench.peers.compared import compared
+from tests.bench.peers.compare_peers import compared
+from tests.bench.peers.peer_workers import Peer
 from tests.bench.setup import Scene, scene
 from tests.journeys.firm import Firm, Record
 

@@ -9,7 +9,7 @@ from models.enums import PENDING
 from models.schema.tables import SyncJobRow
 from tests.bench.figures import Row
 from tests.bench.load import Request
-from tests.bench.peers.compared import compared
+from tests.bench.peers.compare_peers import compared
 from tests.bench.rows.burst import peer_at_once
 from tests.bench.setup import Scene, notifications, scene
 from tests.journeys.firm import Firm

@@ -1,4 +1,4 @@
-"""Moment as a plain HTTP server, and a gateway that reaches it with short time-outs."""
+"""Moment as a plain HTTP server, and a gateway that reaches it with short timeouts."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""24SevenOffice as a plain SOAP server, and a client that reaches it with short time-outs, over a real Redis."""
+"""24SevenOffice as a plain SOAP server, and a client that reaches it with short timeouts, over a real Redis."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

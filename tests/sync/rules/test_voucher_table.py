@@ -28,7 +28,7 @@ LINE = re.compile(
     r"(.+?)  +(\d+|-) +(\d+) % +(-?[\d ]+,\d\d)(?: +project (\d+))?(?: +net (-?[\d ]+,\d\d))?(?: +(\d+) times)?"
 )
 ENTRY = re.compile(r"(\d{4})  (debit|credit) +([\d ]+,\d\d)(?: +code (\w+))?(.*)")
-LABELLED = re.compile(r"(project|department|customer|KID|due) (\S+)")
+LABELED = re.compile(r"(project|department|customer|KID|due) (\S+)")
 WORDS = {"project": "projectId", "KID": "kid", "reference": "yourReference", "credits": "creditedInvoiceId"}
 DAY = "02.03.2026"
 DUE = "16.03.2026"
@@ -133,18 +133,18 @@ class Case:
         found = ENTRY.fullmatch(text)
         assert found, text
         account, side, amount, code, rest = found.groups()
-        labelled = dict(LABELLED.findall(rest))
-        assert not LABELLED.sub("", rest).strip(), text
+        labeled = dict(LABELED.findall(rest))
+        assert not LABELED.sub("", rest).strip(), text
         ore = int(number(amount) * 100) * (1 if side == "debit" else -1)
         entry = Entry(
             int(account),
             ore,
-            int(labelled.get("customer", 10001)),
+            int(labeled.get("customer", 10001)),
             tax_code=code or "",
-            project_number=int(labelled["project"]) if "project" in labelled else None,
-            department=int(labelled["department"]) if "department" in labelled else None,
+            project_number=int(labeled["project"]) if "project" in labeled else None,
+            department=int(labeled["department"]) if "department" in labeled else None,
         )
-        return entry, labelled
+        return entry, labeled
 
 
 def number(text: str) -> Decimal:

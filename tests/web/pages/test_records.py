@@ -383,7 +383,7 @@ def test_a_date_range_is_added_up_and_survives_paging_and_sorting_by_links(web: 
 
 @pytest.mark.usefixtures("invoices")
 def test_an_invalid_filter_matches_nothing(web: Web) -> None:
-    page = web.as_(Role.VIEWER).get("/records", date_from="soon", sort="colour", page="i5-1").text
+    page = web.as_(Role.VIEWER).get("/records", date_from="soon", sort="color", page="i5-1").text
     assert len(listed(page)) == 50
     assert "60 records" not in page
 

@@ -116,7 +116,7 @@ def test_all_errors_are_reported_at_once_with_their_lines(
         """[connections."Demo AS"]
 receivables_account = "x"
 password = "hunter2"
-colour = "red"
+color = "red"
 started = "yes"
 
 [connections."Fjord AS"]

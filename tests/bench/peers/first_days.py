@@ -5,7 +5,7 @@ from random import Random
 
 from local.demo_user import eventually, expect
 from tests.bench.figures import Figures
-from tests.bench.peers.beside import PEERS, beside
+from tests.bench.peers.peer_workers import PEERS, beside
 from tests.bench.seed_records import enter
 from tests.bench.setup import LOG, TIMEOUT_SECONDS, Scene
 

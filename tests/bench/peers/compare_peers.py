@@ -5,7 +5,7 @@ from typing import Protocol
 
 from local.demo_user import eventually, expect
 from tests.bench.figures import Figures
-from tests.bench.peers.beside import PEERS, Peer, beside
+from tests.bench.peers.peer_workers import PEERS, Peer, beside
 from tests.bench.setup import LOG, Scene
 from tests.journeys.firm import Firm, Record
 

@@ -21,9 +21,9 @@ from tests.chaos.crashes import CUT_OFF, Crashes
 from tests.chaos.day import Day
 from tests.chaos.faults import Event, Troubles
 from tests.chaos.operators import Office
-from tests.chaos.people import People
 from tests.chaos.processes import environment
 from tests.chaos.stack import ChaosStack, Restarter
+from tests.chaos.user_changes import People
 from tests.chaos.verdict import CLIENT_ID, Verdict, judge
 from worker.container import Container, clock
 
@@ -183,7 +183,7 @@ class _Scene:
             time.sleep(0.05)
 
     def _calm_down(self, unheard_of: Callable[[], list[str]]) -> list[str]:
-        """Wait until nothing is pending, and return what still is at the time-out."""
+        """Wait until nothing is pending, and return what still is at the timeout."""
         left: list[str] = []
 
         def look() -> bool:
