@@ -60,7 +60,7 @@ class Part:
     memory: Mapping[int, int]
 
 
-class Scene:
+class BenchSystem:
     """A running system with the actions of the rows."""
 
     def __init__(self, running: RunningSystem) -> None:
@@ -199,7 +199,7 @@ def notifications(webhook_url: str, records: Sequence[Record], *, kind: str = "i
 
 
 @contextmanager
-def scene(**settings: str) -> Iterator[Scene]:
+def bench_system(**settings: str) -> Iterator[BenchSystem]:
     """Run a system for one row, with these settings; its log is ``var/bench/log``."""
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as state, LOG.open("a") as log:
@@ -210,4 +210,4 @@ def scene(**settings: str) -> Iterator[Scene]:
         with running_system(
             Path(state), settings=UNLIMITED | settings, log=log_line, stack_class=BenchStack
         ) as running:
-            yield Scene(running)
+            yield BenchSystem(running)

@@ -1,4 +1,4 @@
-"""A firm from outside the integration: its two systems, its mailbox, and the actions there."""
+"""A firm without the integration: its two systems, its mailbox, and the actions there."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -19,7 +19,7 @@ CREDENTIALS = {
 }
 
 
-class Outside:
+class RemoteSystems:
     """Works in both systems, at ``addresses`` by name; raises RequestException if one of them fails."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
@@ -56,9 +56,9 @@ class Outside:
         """Return what Moment has."""
         return list(self.control("moment", "GET", f"books/{COMPANY}/{resource}"))
 
-    def records(self, shelf: str) -> list[Record]:
+    def records(self, resource: str) -> list[Record]:
         """Return the 24SevenOffice records."""
-        return list(self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}"))
+        return list(self.control("twentyfour", "GET", f"books/{CLIENT}/{resource}"))
 
     def mails(self) -> list[Record]:
         """Return all mails that have arrived."""

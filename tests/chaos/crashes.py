@@ -75,7 +75,7 @@ class Point:
 
 POINTS = (
     Point(name="received, not answered", owner=polls, function="enqueue", after=True),
-    Point(name="claimed, nothing done", owner=Runner, function="_execute"),
+    Point(name="leased, nothing done", owner=Runner, function="_execute"),
     Point(name="voucher made, not posted", owner=TwentyFourGateway, function="post"),
     Point(
         name="voucher posted, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.INVOICE
@@ -121,7 +121,7 @@ POINTS = (
 
 VOUCHERS = b"SaveBundleList"
 CUTS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_execute", action=CUT_OFF),
+    Point(name="leased, nothing done", owner=Runner, function="_execute", action=CUT_OFF),
     Point(name="voucher about to leave", owner=HTTPAdapter, function="send", action=CUT_OFF, sending=VOUCHERS),
     Point(
         name="voucher under way",
@@ -145,7 +145,7 @@ CUTS = (
 
 
 STOPS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_execute", action=STOPPED),
+    Point(name="leased, nothing done", owner=Runner, function="_execute", action=STOPPED),
     *(
         Point(name=f"{name} about to leave", owner=HTTPAdapter, function="send", action=STOPPED, sending=sending)
         for name, sending in (("voucher", VOUCHERS), ("customer", b"SaveCompanies"), ("expense", b"externalId"))

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from local.processes import Process
 from tests.chaos.clocks import HostClock
-from tests.chaos.company import Outside
+from tests.chaos.company import RemoteSystems
 from tests.chaos.crashes import CUTS, POINTS, STOPS, VOUCHERS, Crashes, Point
 from tests.chaos.hosts import Cables
 from tests.chaos.short_timeouts import LEASE_SECONDS
@@ -62,18 +62,18 @@ class Troubles:
         stack: the system.
         doctor: decides how long a killed process stays dead.
         crashes: the crash points of its processes.
-        outside: where the faults of both remote systems are set.
+        remotes: where the faults of both remote systems are set.
         rng: its own random generator.
     """
 
     def __init__(
-        self, stack: ChaosStack, restarter: Restarter, crashes: Crashes, outside: Outside, *, rng: Random
+        self, stack: ChaosStack, restarter: Restarter, crashes: Crashes, remotes: RemoteSystems, *, rng: Random
     ) -> None:
-        self._stack, self._restarter, self._crashes, self._outside, self._rng = (
+        self._stack, self._restarter, self._crashes, self._remotes, self._rng = (
             stack,
             restarter,
             crashes,
-            outside,
+            remotes,
             rng,
         )
         self._cables = Cables(stack.hosts, crashes.wishes, seconds=partial(rng.uniform, *CUT_SECONDS))
@@ -114,7 +114,7 @@ class Troubles:
     def end(self) -> None:
         """Remove all faults from both systems, and disarm all points."""
         for system in SYSTEMS:
-            self._outside.control(system, "DELETE", "faults")
+            self._remotes.control(system, "DELETE", "faults")
         self._crashes.disarm()
         self._cables.end()
         if self._second_beat:
@@ -123,19 +123,19 @@ class Troubles:
 
     def counted(self) -> Counter[str]:
         """Return what really happened so far, by kind."""
-        deliveries = self._outside.deliveries()
+        deliveries = self._remotes.deliveries()
         lost = Counter({"notification lost": sum(each["state"] == "lost" for each in deliveries)})
         played = sum((Counter[str](self._faults(system)["played"]) for system in SYSTEMS), Counter[str]())
         return self._done + played + self._crashes.reached() + lost
 
     def longest(self) -> float:
         """Return the longest time in seconds that a writing call took until it was done."""
-        times = self._outside.control("twentyfour", "GET", "longest")
+        times = self._remotes.control("twentyfour", "GET", "longest")
         writes = (seconds for operation, seconds in times.items() if operation.startswith("Save"))
         return float(max(writes, default=0))
 
     def _faults(self, system: str) -> dict[str, Any]:
-        return dict(self._outside.control(system, "GET", "faults"))
+        return dict(self._remotes.control(system, "GET", "faults"))
 
     def _fault(self, system: str, operation: str, kind: str) -> Callable[[], None]:
         more: dict[str, Any] = {"seconds": 1}
@@ -144,12 +144,12 @@ class Troubles:
         if "refuse" in kind:
             more |= {"result": self._rng.choice(REFUSALS), "times": self._rng.choice((1, 2))}
         mishap = {"operation": operation, "kind": kind, **more}
-        return partial(self._outside.control, system, "POST", "faults", mishap)
+        return partial(self._remotes.control, system, "POST", "faults", mishap)
 
     def _silence(self, system: str, seconds: float) -> None:
         """Make a system hang for everyone: it responds to no call and does nothing."""
         silence = {"kind": "hang", "lasts": seconds, "seconds": LONGER_THAN_ANY_TIMEOUT}
-        self._outside.control(system, "POST", "faults", silence)
+        self._remotes.control(system, "POST", "faults", silence)
         self._done[f"hung for everybody: {system}"] += 1
 
     def _set_clock(self, host: str, ahead: float) -> None:
@@ -161,7 +161,7 @@ class Troubles:
         """Arm the cut-off of a host at a point; if the call must still be under way then, slow it down."""
         if point.meanwhile:
             slow = {"operation": VOUCHERS.decode(), "kind": "slow", "seconds": SLOW}
-            self._outside.control("twentyfour", "POST", "faults", slow)
+            self._remotes.control("twentyfour", "POST", "faults", slow)
         self._crashes.arm(point, skip=0)
 
     def _cruelties(self) -> list[Callable[[], None]]:

@@ -16,11 +16,11 @@ from local.processes import Log
 from local.stack import Plan
 from models.database import DatabaseUnavailableError
 from tests.chaos import purchases
-from tests.chaos.company import CREDENTIALS, Outside
+from tests.chaos.company import CREDENTIALS, RemoteSystems
 from tests.chaos.crashes import CUT_OFF, Crashes
 from tests.chaos.day import Day
 from tests.chaos.faults import Event, Troubles
-from tests.chaos.operators import Office
+from tests.chaos.operators import Operators
 from tests.chaos.people import People
 from tests.chaos.processes import environment
 from tests.chaos.stack import ChaosStack, Restarter
@@ -86,9 +86,9 @@ def play(chaos: Chaos, *, log: Log) -> Played:
     mistakes = chaos.mistakes if guarded else (*chaos.mistakes, "guard off")
     silence = chaos.rng("silence").choice(SILENCES)
     with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, log) as (stack, container):
-        scene = _Scene(chaos, stack, container)
-        verdict = scene.play(voucher_number="moment" if guarded else "series")
-        faults, longest = scene.counted(), scene.troubles.longest()
+        day = _ChaoticDay(chaos, stack, container)
+        verdict = day.play(voucher_number="moment" if guarded else "series")
+        faults, longest = day.counted(), day.troubles.longest()
         left_out = f"{CUT_OFF}: {stack.no_hosts}" if stack.no_hosts else ""
         stack.kill()
     return Played(
@@ -117,29 +117,29 @@ def _running(
         container.close()
 
 
-class _Scene:
+class _ChaoticDay:
     """The day itself, on the running system."""
 
     def __init__(self, chaos: Chaos, stack: ChaosStack, container: Container) -> None:
         self._chaos = chaos
-        self._outside = Outside(stack.addresses)
-        self._restarter, self._office = Restarter(stack), Office(container, self._outside)
-        self._people = People(container, lambda: self._office.connection_id, rng=chaos.rng("people"))
-        self._day = Day(self._outside, rng=chaos.rng("day"))
+        self._remotes = RemoteSystems(stack.addresses)
+        self._restarter, self._operators = Restarter(stack), Operators(container, self._remotes)
+        self._people = People(container, lambda: self._operators.connection_id, rng=chaos.rng("people"))
+        self._day = Day(self._remotes, rng=chaos.rng("day"))
         crashes, rng = Crashes(stack.plan.state), chaos.rng("troubles")
-        self.troubles = Troubles(stack, self._restarter, crashes, self._outside, rng=rng)
+        self.troubles = Troubles(stack, self._restarter, crashes, self._remotes, rng=rng)
 
     def play(self, *, voucher_number: str) -> Verdict:
         morning = clock()
         settings = {"client_id": CLIENT_ID, "voucher_number": voucher_number, **CREDENTIALS, **purchases.SETTINGS}
-        self._outside.listen(self._office.connect(**settings))
+        self._remotes.listen(self._operators.connect(**settings))
         self._day.open()
-        self._calm_down(lambda: [] if self._outside.records("projects") else ["the first project"])
+        self._calm_down(lambda: [] if self._remotes.records("projects") else ["the first project"])
         self._work_and_suffer()
         left = self._calm_down(self._unheard_of())
         self._hear_everything_again(since=morning)
         left += self._calm_down(self._unheard_of())
-        verdict = judge(self._outside, self._office, self._day, happened=self.counted())
+        verdict = judge(self._remotes, self._operators, self._day, happened=self.counted())
         verdict.needs_attention += left
         return verdict
 
@@ -198,25 +198,25 @@ class _Scene:
 
     def _in_hand(self, unheard_of: Callable[[], list[str]]) -> list[str]:
         try:
-            self._office.see_to_it(self._day.refused, self.counted)
-            return [*unheard_of(), *self._office.unfinished()]
+            self._operators.retry_what_needs_attention(self._day.refused, self.counted)
+            return [*unheard_of(), *self._operators.unfinished()]
         except DatabaseUnavailableError:
             return ["the database is away"]
 
     def _unheard_of(self) -> Callable[[], list[str]]:
         """Return a function that says what the integration has not received or polled since now."""
         now = clock()
-        return lambda: [*self._office.unpolled(now), *self._on_their_way()]
+        return lambda: [*self._operators.unpolled(now), *self._on_their_way()]
 
     def _on_their_way(self) -> list[str]:
-        waiting = [each for each in self._outside.deliveries() if each["state"] == "waiting"]
+        waiting = [each for each in self._remotes.deliveries() if each["state"] == "waiting"]
         return [f"on its way: {each['body']}" for each in waiting]
 
     def _hear_everything_again(self, *, since: datetime) -> None:
         """Receive and poll everything again; nothing may change."""
-        for each in self._outside.deliveries():
-            self._outside.notify(each["body"])
-        self._office.poll_again(since=since)
+        for each in self._remotes.deliveries():
+            self._remotes.notify(each["body"])
+        self._operators.poll_again(since=since)
 
     def _set_delivery_faults(self, **faults: object) -> None:
-        self._outside.control("moment", "PUT", "deliveries", {**faults, "seed": self._chaos.seed})
+        self._remotes.control("moment", "PUT", "deliveries", {**faults, "seed": self._chaos.seed})

@@ -8,7 +8,7 @@ from hashlib import md5
 from itertools import count
 from random import Random
 
-from tests.chaos.company import Outside, Record
+from tests.chaos.company import Record, RemoteSystems
 
 SUPPLIER = {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"}
 ACTIVITY = "Innkjøp"
@@ -46,15 +46,15 @@ class Purchase:
 class Purchases:
     """The bookkeeper's work; ``made`` is the result."""
 
-    def __init__(self, outside: Outside, *, rng: Random) -> None:
-        self._outside, self._rng = outside, rng
+    def __init__(self, remotes: RemoteSystems, *, rng: Random) -> None:
+        self._remotes, self._rng = remotes, rng
         self._numbers = count(1)
         self.made: list[Purchase] = []
 
     def enter(self) -> None:
         """Enter a voucher: on one project or two, with a line of VAT or gross, on a listed account or not."""
         rng, invoice = self._rng, f"F-{next(self._numbers)}"
-        known = sorted(project["number"] for project in self._outside.records("projects"))
+        known = sorted(project["number"] for project in self._remotes.records("projects"))
         projects = rng.sample(known, min(len(known), rng.choice((1, 1, 2))))
         nets = {project: Decimal(rng.randint(10, 9000)) for project in projects}
         account = rng.choice((*LISTED, NOT_LISTED))
@@ -68,7 +68,7 @@ class Purchases:
         }
         gross = {project: net * (1 + VAT) if vat else net for project, net in nets.items()}
         costs = gross if account in LISTED else {}
-        entered = self._outside.book("vouchers", voucher)
+        entered = self._remotes.book("vouchers", voucher)
         self.made.append(Purchase(invoice, entered, costs, [_digest(document) for document in documents]))
 
     def correct(self) -> None:
@@ -80,14 +80,14 @@ class Purchases:
             (project,) = purchase.costs
             more = purchase.costs[project] + 100
             lines = [{"id": cost["id"], "amount": str(more)}, {"id": owed["id"], "amount": str(-more)}]
-            self._outside.book(purchase.path, {"lines": lines}, method="PATCH")
+            self._remotes.book(purchase.path, {"lines": lines}, method="PATCH")
             purchase.costs[project] = more
 
     def take_back(self) -> None:
         """Hide the lines of one."""
         if self.made:
             purchase = self._rng.choice(self.made)
-            self._outside.book(f"{purchase.path}/reverse", {"method": "hide"})
+            self._remotes.book(f"{purchase.path}/reverse", {"method": "hide"})
             purchase.costs.clear()
 
     def scan_later(self) -> None:
@@ -96,7 +96,7 @@ class Purchases:
         if without:
             purchase = self._rng.choice(without)
             document = f"%PDF {purchase.invoice}, scanned later".encode()
-            self._outside.book(f"{purchase.path}/files", _scanned(document))
+            self._remotes.book(f"{purchase.path}/files", _scanned(document))
             purchase.documents.append(_digest(document))
 
 

@@ -30,7 +30,7 @@ class NotHereError(Exception):
     """This machine does not allow the drill; the message says why."""
 
 
-class Scene:
+class DemoSystem:
     """The demo company on a running stack; ``invoices`` are those that the ledger should have."""
 
     def __init__(self, stack: DrillStack, *, sales: Sequence[Sale] = SALES) -> None:

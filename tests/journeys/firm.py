@@ -195,9 +195,9 @@ class Firm:
             if not part.alive:
                 part.start()
 
-    def records(self, shelf: str) -> list[Record]:
+    def records(self, resource: str) -> list[Record]:
         """Return the 24SevenOffice records."""
-        return list(self.control("twentyfour", "GET", f"books/{self.client}/{shelf}"))
+        return list(self.control("twentyfour", "GET", f"books/{self.client}/{resource}"))
 
     def mails(self) -> list[Record]:
         """Return the mails to the firm."""

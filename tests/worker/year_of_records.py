@@ -44,7 +44,7 @@ BOUGHT = ((4300, "1000.00", "1"), (2711, "250.00", "1"), (2400, "-1250.00", ""))
 
 
 @dataclass
-class Thousands:
+class YearOfRecords:
     """Both systems with open access to their data."""
 
     moment: MomentBooks
@@ -66,7 +66,7 @@ class Thousands:
 
 
 @contextmanager
-def thousands(*, invoices: int, purchases: int) -> Iterator[Thousands]:
+def serving_year(*, invoices: int, purchases: int) -> Iterator[YearOfRecords]:
     """Serve both systems with that many matching records, spread over a year."""
     webhook_sender = WebhookSender(clock=lambda: MORNING)
     moment = MomentBooks(clock=lambda: MORNING, notify=lambda *_: None)
@@ -77,7 +77,7 @@ def thousands(*, invoices: int, purchases: int) -> Iterator[Thousands]:
         serving(create_moment(moment, webhook_sender=webhook_sender, faults=Faults())) as moment_url,
         serving(app) as url,
     ):
-        yield Thousands(
+        yield YearOfRecords(
             moment, state.clients[1], {"moment": moment_url, "twentyfour": url, "smtp": "smtp://127.0.0.1:1"}
         )
 

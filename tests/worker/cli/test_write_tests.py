@@ -19,13 +19,13 @@ def rehearsed(*options: str, typed: str = "") -> Result:
     return invoke("doctor", "Demo AS", "--write", *options, typed=typed)
 
 
-def shelf(breakable: BreakableConnection, name: str) -> list[dict[str, Any]]:
+def records(breakable: BreakableConnection, name: str) -> list[dict[str, Any]]:
     return list(breakable.control("twentyfour", "GET", f"books/1/{name}"))
 
 
 def ours(breakable: BreakableConnection) -> list[dict[str, Any]]:
     """The vouchers that the write tests have posted."""
-    return [each for each in shelf(breakable, "vouchers") if each["type"] == "Utgående faktura"]
+    return [each for each in records(breakable, "vouchers") if each["type"] == "Utgående faktura"]
 
 
 def test_it_tests_what_only_writing_shows_and_lists_what_is_left(breakable: BreakableConnection) -> None:
@@ -48,7 +48,7 @@ def test_it_tests_what_only_writing_shows_and_lists_what_is_left(breakable: Brea
     ):
         assert f"  {tests:12}  " in result.output, tests
     left = result.output.partition("What is left:")[2].splitlines()[1:]
-    year = shelf(breakable, "vouchers")[0]["year"]
+    year = records(breakable, "vouchers")[0]["year"]
     assert left == [
         f"  customer 10001 “{NAME}” in 24SevenOffice",
         f"  project 999999 “{NAME}” in 24SevenOffice",
@@ -59,8 +59,8 @@ def test_it_tests_what_only_writing_shows_and_lists_what_is_left(breakable: Brea
 
 def test_its_records_say_what_they_are_and_cancel_out(breakable: BreakableConnection) -> None:
     rehearsed("--yes")
-    [test] = [each for each in shelf(breakable, "customers") if each["external_id"]]
-    [project] = shelf(breakable, "projects")
+    [test] = [each for each in records(breakable, "customers") if each["external_id"]]
+    [project] = records(breakable, "projects")
     assert {test["name"], project["name"]} == {str(NAME)}
     assert (project["number"], project["OrderReferenceNumber"]) == (999_999, "1001-M")
     lines = [line for voucher in ours(breakable) for line in voucher["lines"]]
@@ -87,8 +87,8 @@ def test_a_second_run_creates_no_second_customer_or_project(breakable: Breakable
     rehearsed("--yes")
     again = rehearsed("--yes")
     assert "perhaps" not in again.output
-    assert len([each for each in shelf(breakable, "customers") if each["external_id"]]) == 1
-    assert len(shelf(breakable, "projects")) == 1
+    assert len([each for each in records(breakable, "customers") if each["external_id"]]) == 1
+    assert len(records(breakable, "projects")) == 1
     assert len(ours(breakable)) == 4
 
 
