@@ -8,6 +8,7 @@ import pytest
 from local.run import log
 from tests.chaos.crashes import CUTS, POINTS, STOPS, Point
 from tests.chaos.hosts import NoHostsError, hosts
+from tests.chaos.planted_bugs import MISTAKES
 from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import report_of, summary
 from tests.chaos.short_timeouts import TIMEOUTS
@@ -55,3 +56,9 @@ def test_every_crash_point_is_in_the_code_of_the_product(point: Point) -> None:
 
 def test_every_shortened_wait_exists_in_the_product() -> None:
     assert [name for module, name, _ in TIMEOUTS if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_every_planted_bug_replaces_code_of_the_product(name: str) -> None:
+    owner, method, _ = MISTAKES[name]
+    assert callable(getattr(owner, method))
