@@ -114,20 +114,20 @@ def test_a_poll_that_starts_covers_all_polls_sent_before_it(
 ) -> None:
     send_poll(container)
     first, second = send_poll(container), send_poll(container)
-    assert not dispatch.is_outdated("poll_moment", 1, first)
-    assert dispatch.is_outdated("poll_moment", 1, first)
-    assert dispatch.is_outdated("poll_moment", 1, second)
-    assert not dispatch.is_outdated("poll_moment", 2, second)
-    assert not dispatch.is_outdated("poll_expenses", 1, second)
-    assert not dispatch.is_outdated("poll_moment", 1, send_poll(container))
+    assert dispatch.begin_poll("poll_moment", 1, first)
+    assert not dispatch.begin_poll("poll_moment", 1, first)
+    assert not dispatch.begin_poll("poll_moment", 1, second)
+    assert dispatch.begin_poll("poll_moment", 2, second)
+    assert dispatch.begin_poll("poll_expenses", 1, second)
+    assert dispatch.begin_poll("poll_moment", 1, send_poll(container))
 
 
 def test_polls_continue_after_redis_has_lost_their_count(container: Container) -> None:
     for _ in range(3):
         last = send_poll(container)
-    assert not dispatch.is_outdated("poll_moment", 1, last)
+    assert dispatch.begin_poll("poll_moment", 1, last)
     container.redis.delete(dispatch.POLLS_SENT)
-    assert not dispatch.is_outdated("poll_moment", 1, send_poll(container))
+    assert dispatch.begin_poll("poll_moment", 1, send_poll(container))
 
 
 def send_poll(container: Container) -> int:
