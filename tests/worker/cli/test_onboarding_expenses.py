@@ -107,7 +107,7 @@ def test_nothing_is_imported_twice(container: Container, connection: Connection,
 def test_a_dry_run_says_what_would_be_removed(connection: Connection, fresh_systems: Systems) -> None:
     number = enter(fresh_systems)
     sync_now(connection)
-    fresh_systems.control("twentyfour", "POST", f"books/1/vouchers/{number}/reverse", {"way": "hide"})
+    fresh_systems.control("twentyfour", "POST", f"books/1/vouchers/{number}/reverse", {"method": "hide"})
     assert dry_run()[1].endswith("  It would be removed")
     sync_now(connection)
     assert expenses(fresh_systems) == []
