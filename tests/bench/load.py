@@ -1,4 +1,4 @@
-"""Many requests at once with little CPU of our own, which would distort the measurement."""
+"""Sends many requests at once, with little CPU, because our own CPU would distort the measurement."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""A firm's first records, and whether they were synced."""
+"""Enters a firm's first records, and checks that they were synced."""
 
 from local.demo_user import expect
 from tests.bench.setup import BenchSystem

@@ -139,7 +139,7 @@ CUTS = (
         action=CUT_OFF,
     ),
     Point(name="done, not completed", owner=leases, function="complete", action=CUT_OFF),
-    Point(name="in the midst of settling", owner=leases, function="_complete_one", action=CUT_OFF),
+    Point(name="completing a batch", owner=leases, function="_complete_one", action=CUT_OFF),
 )
 """Instants at which a host is cut off from everything, with its worker in the middle of a batch."""
 
@@ -158,16 +158,16 @@ STOPS = (
         action=STOPPED,
     ),
     Point(name="done, not completed", owner=leases, function="complete", action=STOPPED),
-    Point(name="in the midst of settling", owner=leases, function="_complete_one", action=STOPPED),
+    Point(name="completing a batch", owner=leases, function="_complete_one", action=STOPPED),
 )
 """Instants at which a process stops and continues later, like a paused machine."""
 
 
 class Crashes:
-    """What is armed and what was reached, in a folder that all processes of a day share.
+    """The armed and the reached points, as files in a folder that all processes of a day share.
 
     Args:
-        folder: of the day.
+        folder: the folder of the day.
         host: the name of the host that this process runs on, if it can be cut off.
     """
 
@@ -195,8 +195,8 @@ class Crashes:
         """Count another event in a process."""
         (self._reached / f"{title}.{uuid4().hex}").touch()
 
-    def come_to(self, point: Point) -> None:
-        """Apply the point's fate if it is armed."""
+    def reach(self, point: Point) -> None:
+        """Kill, stop or cut off this process if the point is armed."""
         if not self._is_time(point.title):
             return
         if point.action == KILLED:
@@ -226,7 +226,7 @@ class Crashes:
     def install(self) -> None:
         """Install the points in this process."""
         for point in (*POINTS, *STOPS, *(CUTS if self._host else ())):
-            _wrap(point, self.come_to)
+            _wrap(point, self.reach)
 
 
 def _stop(seconds: float) -> None:
@@ -235,17 +235,17 @@ def _stop(seconds: float) -> None:
     signal.pthread_kill(get_ident(), signal.SIGSTOP)  # sent to the process, it might reach this thread later
 
 
-def _wrap(point: Point, come_to: Callable[[Point], None]) -> None:
+def _wrap(point: Point, reach: Callable[[Point], None]) -> None:
     function = getattr(point.owner, point.function)
 
     @wraps(function)
     def mortal(*args: Any, **kwargs: Any) -> Any:
         armed = point.is_for(args)
         if armed and not point.after:
-            come_to(point)
+            reach(point)
         answer = function(*args, **kwargs)
         if armed and point.after:
-            come_to(point)
+            reach(point)
         return answer
 
     setattr(point.owner, point.function, mortal)

@@ -48,7 +48,7 @@ class Day:
         self.refused: set[str] = set()
 
     def open(self) -> None:
-        """Create what the firm has had for long: accounts, a supplier, a customer and a project."""
+        """Create what the firm has from the start: accounts, a supplier, a customer and a project."""
         remotes = self._remotes
         self._accounts = [remotes.enter("financialAccounts", **account)["id"] for account in SALE_ACCOUNTS]
         self._unknown_account = remotes.enter("financialAccounts", **UNKNOWN_ACCOUNT)["id"]
@@ -71,7 +71,7 @@ class Day:
             (self._send_again, 3, 0.3),
             (self.purchases.enter, 9, 0),
             (self.purchases.correct, 1, 0.4),
-            (self.purchases.take_back, 1, 0.4),
+            (self.purchases.reverse, 1, 0.4),
             (self.purchases.scan_later, 2, 0.3),
         )
         for act, times, earliest in events:
@@ -104,7 +104,7 @@ class Day:
         self._invoice(exportState="doNotTransfer")
 
     def _sell_what_is_refused(self) -> None:
-        """In a year that is locked, or on an account that 24SevenOffice does not have."""
+        """Write an invoice in a locked year, or on an account that 24SevenOffice does not have."""
         reasons: tuple[dict[str, Any], ...] = (
             {"invoiceDate": f"{self._locked}-06-30"},
             {"invoiceLines": [self._line(account=self._unknown_account)]},

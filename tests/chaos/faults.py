@@ -44,7 +44,7 @@ FAULTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
 SLOW, LONGER_THAN_ANY_TIMEOUT = 0.4, 1.6
-POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
+POINTS_ARMED, PROCESS_FAULTS, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
 SILENCE_SECONDS = 3, 6
 """How long a system does not respond: long enough for the breaker to open, and for an alert to be due."""
 
@@ -60,10 +60,10 @@ class Troubles:
 
     Args:
         stack: the system.
-        doctor: decides how long a killed process stays dead.
+        restarter: decides how long a killed process stays dead.
         crashes: the crash points of its processes.
         remotes: where the faults of both remote systems are set.
-        rng: its own random generator.
+        rng: the random generator of the faults alone.
     """
 
     def __init__(
@@ -91,8 +91,8 @@ class Troubles:
             yield rng.uniform(0, seconds / 2), arm
         for point in rng.sample(STOPS, max(1, round(STOPS_ARMED * size))):
             yield rng.uniform(0, 0 if point.sending else seconds / 2), partial(self._crashes.arm, point, skip=0)
-        for cruelty in rng.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
-            yield rng.uniform(0, seconds), cruelty
+        for fault in rng.sample(self._process_faults(), round(PROCESS_FAULTS * size)):
+            yield rng.uniform(0, seconds), fault
         for point in rng.sample(CUTS, max(1, round(CUTS_ARMED * size))):
             latest = 0 if point.sending else seconds / 2  # a whole day's vouchers may leave in a few calls
             yield rng.uniform(0, latest), partial(self._arm_a_cut, point)
@@ -108,7 +108,7 @@ class Troubles:
         self._cables.tend()
 
     def pending(self) -> bool:
-        """Return whether any fault of a call is still to come, or a host is cut off."""
+        """Return whether a fault has not happened yet, or a host is cut off."""
         return self._cables.pending() or any(self._faults(system)["pending"] for system in SYSTEMS)
 
     def end(self) -> None:
@@ -122,7 +122,7 @@ class Troubles:
             self._second_beat = None
 
     def counted(self) -> Counter[str]:
-        """Return what really happened so far, by kind."""
+        """Count the faults that have happened so far, by kind."""
         deliveries = self._remotes.deliveries()
         lost = Counter({"notification lost": sum(each["state"] == "lost" for each in deliveries)})
         played = sum((Counter[str](self._faults(system)["played"]) for system in SYSTEMS), Counter[str]())
@@ -147,7 +147,7 @@ class Troubles:
         return partial(self._remotes.control, system, "POST", "faults", mishap)
 
     def _silence(self, system: str, seconds: float) -> None:
-        """Make a system hang for everyone: it responds to no call and does nothing."""
+        """Make a system hang: it responds to no call, and saves nothing."""
         silence = {"kind": "hang", "lasts": seconds, "seconds": LONGER_THAN_ANY_TIMEOUT}
         self._remotes.control(system, "POST", "faults", silence)
         self._done[f"hung for everybody: {system}"] += 1
@@ -164,7 +164,7 @@ class Troubles:
             self._remotes.control("twentyfour", "POST", "faults", slow)
         self._crashes.arm(point, skip=0)
 
-    def _cruelties(self) -> list[Callable[[], None]]:
+    def _process_faults(self) -> list[Callable[[], None]]:
         return [
             *(partial(self._kill, name) for name in (*WORKERS, "web", "beat", "redis", "postgres")),
             *(partial(self._stop, name) for name in WORKERS[:1]),
@@ -177,7 +177,7 @@ class Troubles:
     def _kill(self, name: str) -> None:
         part = self._stack.parts[name]
         if part.alive:
-            self._restarter.let_lie(name, self._rng.uniform(0, 1.5))
+            self._restarter.delay_restart(name, self._rng.uniform(0, 1.5))
             part.kill()
             self._done[f"killed: {name.rstrip(' 2')}"] += 1
 

@@ -43,7 +43,7 @@ EXPLAINED_BY = {
 class Operators:
     """The operators' view of the integration; raises DatabaseUnavailableError while the database is down.
 
-    ``remotes`` is where they look before they decide. ``needless_questions`` collects questions that no fault explains.
+    Operators look into ``remotes`` before they decide. ``needless_questions`` has those that no fault explains.
     """
 
     def __init__(self, container: Container, remotes: RemoteSystems) -> None:
@@ -60,7 +60,7 @@ class Operators:
         return f"{self._container.settings.public_url}/webhooks/moment/{token}"
 
     def unfinished(self) -> list[str]:
-        """Return what will still happen automatically: jobs and mails."""
+        """Return the jobs and mails that are still pending."""
         views = self._jobs(*PENDING)
         in_hand = [
             f"{view.title} is {view.state}: {view.message}"
@@ -68,7 +68,7 @@ class Operators:
             if view.due_at is None or view.due_at < clock() + SOON
         ]
         return in_hand + [
-            f"not told yet: {alert.message}" for alert in alert_outbox.pending_alerts(self._database, ADDRESS)
+            f"not mailed yet: {alert.message}" for alert in alert_outbox.pending_alerts(self._database, ADDRESS)
         ]
 
     def unpolled(self, since: datetime) -> list[str]:
@@ -80,7 +80,7 @@ class Operators:
         return self._jobs(JobState.NEEDS_ATTENTION)
 
     def alerts_by_record(self) -> Iterator[tuple[JobView, list[AlertType]]]:
-        """Return each record with an alert about a problem or its end, in order."""
+        """Yield each record that has alerts, with their types in order."""
         told = defaultdict(list)
         with self._database.transaction() as session:
             for alert in session.scalars(select(AlertRow).order_by(AlertRow.id)):
@@ -90,7 +90,7 @@ class Operators:
                 yield view, turns
 
     def retry_what_needs_attention(self, refused: set[str], happened: Callable[[], Counter[str]]) -> None:
-        """Retry, once, what needs attention, except the records that are meant to be refused."""
+        """Retry each job that needs attention once, except those of records that are meant to be refused."""
         new = [
             view for view in self.needs_attention() if view.record.id not in refused and view.id not in self._asked
         ]
@@ -130,7 +130,7 @@ class Operators:
 
     @property
     def connection_id(self) -> int:
-        """The connection's number, once it is added."""
+        """The id of the connection; :meth:`connect` adds it."""
         return self._connection.id
 
     def clock_alerts(self) -> int:
@@ -139,7 +139,7 @@ class Operators:
             return len(session.scalars(select(AlertRow).where(AlertRow.type == AlertType.CLOCK)).all())
 
     def connection_alerts(self) -> list[AlertType]:
-        """Return the alerts about the connection in order, except those about clocks."""
+        """Return the types of the alerts about the connection in order, except those about clocks."""
         with self._database.transaction() as session:
             of_none = AlertRow.job_id.is_(None), AlertRow.type != AlertType.CLOCK
             alerts = session.scalars(select(AlertRow).where(*of_none).order_by(AlertRow.id))

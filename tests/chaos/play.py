@@ -118,7 +118,7 @@ def _running(
 
 
 class _ChaoticDay:
-    """The day itself, on the running system."""
+    """Plays a day on the running system, waits until nothing is pending, and judges the result."""
 
     def __init__(self, chaos: Chaos, stack: ChaosStack, container: Container) -> None:
         self._chaos = chaos
@@ -134,16 +134,16 @@ class _ChaoticDay:
         settings = {"client_id": CLIENT_ID, "voucher_number": voucher_number, **CREDENTIALS, **purchases.SETTINGS}
         self._remotes.listen(self._operators.connect(**settings))
         self._day.open()
-        self._calm_down(lambda: [] if self._remotes.records("projects") else ["the first project"])
-        self._work_and_suffer()
-        left = self._calm_down(self._unheard_of())
-        self._hear_everything_again(since=morning)
-        left += self._calm_down(self._unheard_of())
+        self._wait_until_idle(lambda: [] if self._remotes.records("projects") else ["the first project"])
+        self._play_events()
+        left = self._wait_until_idle(self._not_received_since_now())
+        self._repeat_all_webhooks_and_polls(since=morning)
+        left += self._wait_until_idle(self._not_received_since_now())
         verdict = judge(self._remotes, self._operators, self._day, happened=self.counted())
         verdict.needs_attention += left
         return verdict
 
-    def _work_and_suffer(self) -> None:
+    def _play_events(self) -> None:
         chaos = self._chaos
         plans = (
             each.plan(seconds=chaos.seconds, size=chaos.size) for each in (self._day, self._people, self.troubles)
@@ -152,12 +152,12 @@ class _ChaoticDay:
         self._set_delivery_faults(**DELIVERY_FAULTS)
         self._run(events)
         self._set_delivery_faults()
-        self._tend_while(self.troubles.pending, seconds=EVENING_SECONDS)
+        self._tend_processes_while(self.troubles.pending, seconds=EVENING_SECONDS)
         self.troubles.end()
         self._put_back()
 
     def _put_back(self) -> None:
-        """Revert what people changed for a while, as soon as the database allows it."""
+        """Revert what people changed temporarily, as soon as the database responds."""
         back: list[bool] = []
 
         def waits() -> bool:
@@ -166,7 +166,7 @@ class _ChaoticDay:
                 back.append(True)
             return not back
 
-        self._tend_while(waits, seconds=CALM_SECONDS)
+        self._tend_processes_while(waits, seconds=CALM_SECONDS)
 
     def counted(self) -> Counter[str]:
         """Return everything that happened so far, by kind."""
@@ -175,45 +175,45 @@ class _ChaoticDay:
     def _run(self, events: Iterable[Event]) -> None:
         began = time.monotonic()
         for at, act in events:
-            self._tend_while(lambda: True, seconds=began + at - time.monotonic())
+            self._tend_processes_while(lambda: True, seconds=began + at - time.monotonic())
             act()
 
-    def _tend_while(self, goes_on: Callable[[], bool], *, seconds: float) -> None:
+    def _tend_processes_while(self, goes_on: Callable[[], bool], *, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end and goes_on():
             self._restarter.tend()
             self.troubles.tend()
             time.sleep(0.05)
 
-    def _calm_down(self, unheard_of: Callable[[], list[str]]) -> list[str]:
-        """Wait until nothing is pending, and return what still is at the time-out."""
+    def _wait_until_idle(self, not_received: Callable[[], list[str]]) -> list[str]:
+        """Wait until nothing is pending; return what is still pending at the time-out."""
         left: list[str] = []
 
         def look() -> bool:
-            left[:] = self._in_hand(unheard_of)
+            left[:] = self._pending(not_received)
             return bool(left)
 
-        self._tend_while(look, seconds=CALM_SECONDS)
+        self._tend_processes_while(look, seconds=CALM_SECONDS)
         return left
 
-    def _in_hand(self, unheard_of: Callable[[], list[str]]) -> list[str]:
+    def _pending(self, not_received: Callable[[], list[str]]) -> list[str]:
         try:
             self._operators.retry_what_needs_attention(self._day.refused, self.counted)
-            return [*unheard_of(), *self._operators.unfinished()]
+            return [*not_received(), *self._operators.unfinished()]
         except DatabaseUnavailableError:
             return ["the database is away"]
 
-    def _unheard_of(self) -> Callable[[], list[str]]:
+    def _not_received_since_now(self) -> Callable[[], list[str]]:
         """Return a function that says what the integration has not received or polled since now."""
         now = clock()
-        return lambda: [*self._operators.unpolled(now), *self._on_their_way()]
+        return lambda: [*self._operators.unpolled(now), *self._webhooks_under_way()]
 
-    def _on_their_way(self) -> list[str]:
+    def _webhooks_under_way(self) -> list[str]:
         waiting = [each for each in self._remotes.deliveries() if each["state"] == "waiting"]
         return [f"on its way: {each['body']}" for each in waiting]
 
-    def _hear_everything_again(self, *, since: datetime) -> None:
-        """Receive and poll everything again; nothing may change."""
+    def _repeat_all_webhooks_and_polls(self, *, since: datetime) -> None:
+        """Send all webhooks again, and poll everything again; nothing may change."""
         for each in self._remotes.deliveries():
             self._remotes.notify(each["body"])
         self._operators.poll_again(since=since)

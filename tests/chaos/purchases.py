@@ -33,7 +33,7 @@ class Purchase:
 
     @property
     def path(self) -> str:
-        """The path of its voucher in the sandbox."""
+        """The path of the voucher in the sandbox."""
         return f"vouchers/{self.voucher['number']}"
 
     @property
@@ -44,7 +44,7 @@ class Purchase:
 
 
 class Purchases:
-    """The bookkeeper's work; ``made`` is the result."""
+    """The bookkeeper's work; ``made`` has the purchases as they should be in Moment."""
 
     def __init__(self, remotes: RemoteSystems, *, rng: Random) -> None:
         self._remotes, self._rng = remotes, rng
@@ -52,7 +52,7 @@ class Purchases:
         self.made: list[Purchase] = []
 
     def enter(self) -> None:
-        """Enter a voucher: on one project or two, with a line of VAT or gross, on a listed account or not."""
+        """Enter a voucher at random: one or two projects, VAT on its own line or not, an account that is synced or not."""
         rng, invoice = self._rng, f"F-{next(self._numbers)}"
         known = sorted(project["number"] for project in self._remotes.records("projects"))
         projects = rng.sample(known, min(len(known), rng.choice((1, 1, 2))))
@@ -72,7 +72,7 @@ class Purchases:
         self.made.append(Purchase(invoice, entered, costs, [_digest(document) for document in documents]))
 
     def correct(self) -> None:
-        """Raise the cost of one that is on one project, without a line of VAT, by a hundred kroner."""
+        """Raise the cost of a voucher by 100 kroner; it has one project and no VAT line."""
         simple = [each for each in self.made if len(each.voucher["lines"]) == 2 and each.costs]
         if simple:
             purchase = self._rng.choice(simple)
@@ -83,15 +83,15 @@ class Purchases:
             self._remotes.book(purchase.path, {"lines": lines}, method="PATCH")
             purchase.costs[project] = more
 
-    def take_back(self) -> None:
-        """Hide the lines of one."""
+    def reverse(self) -> None:
+        """Reverse a voucher by hiding its lines."""
         if self.made:
             purchase = self._rng.choice(self.made)
             self._remotes.book(f"{purchase.path}/reverse", {"method": "hide"})
             purchase.costs.clear()
 
     def scan_later(self) -> None:
-        """Scan the first document of one that has none."""
+        """Add a document to a voucher that has none."""
         without = [each for each in self.made if not each.documents]
         if without:
             purchase = self._rng.choice(without)

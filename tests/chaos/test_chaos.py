@@ -25,18 +25,18 @@ def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
 
 
 @pytest.mark.thousands
-def test_the_checker_notices_unsaved_links_and_vouchers_posted_unverified() -> None:
+def test_the_verdict_notices_unsaved_links_and_vouchers_posted_unverified() -> None:
     played = short(3, "links forgotten", "posted blindly")
     assert any("invoice" in each for each in played.verdict.duplicated), summary(played)
 
 
-def test_a_machine_without_hosts_of_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_network_namespaces_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NoHostsError, match="unshare"):
         hosts(["worker"])
 
 
-def test_a_fault_that_the_machine_does_not_allow_is_reported() -> None:
+def test_the_report_names_faults_that_the_machine_does_not_allow() -> None:
     day = Played(
         seed=1, faults=Counter(slow=1), verdict=Verdict(), seconds=1, longest=0, left_out="cut off: no namespaces"
     )

@@ -22,7 +22,7 @@ CLIENT_ID = "1001-M"
 
 @dataclass
 class Verdict:
-    """What is not as it should be, in words; after a good day it is empty."""
+    """What was wrong after a day, in words; empty if everything was right."""
 
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ def _judge_projects(verdict: Verdict, remotes: RemoteSystems) -> None:
 
 
 def _judge_invoices(verdict: Verdict, remotes: RemoteSystems, refused: set[str], *, drafts: bool) -> None:
-    """Compare vouchers with invoices; with ``drafts`` some may be in the journal, as the settings said so then."""
+    """Compare vouchers with invoices. With ``drafts``, some may be in the journal, because people changed the setting."""
     held = defaultdict(list)
     for voucher in remotes.records("vouchers"):
         if voucher["type"].startswith("Utgående"):
@@ -97,7 +97,7 @@ def _judge_invoices(verdict: Verdict, remotes: RemoteSystems, refused: set[str],
     customers = {each["id"]: each["customerNumber"] for each in remotes.moment("customers")}
     projects = {each["id"]: each["projectNumber"] for each in remotes.moment("projects")}
     wanted = {
-        str(each["invoiceNumber"]): _written(
+        str(each["invoiceNumber"]): _expected(
             each, accounts, customers[each["customerId"]], projects[each["projectId"]]
         )
         for each in remotes.moment("invoices")
@@ -122,8 +122,8 @@ def _posted(voucher: Record) -> Record:
     }
 
 
-def _written(invoice: Record, accounts: Mapping[int, int], customer: str, project: str) -> Record:
-    """Return the same of an invoice."""
+def _expected(invoice: Record, accounts: Mapping[int, int], customer: str, project: str) -> Record:
+    """Return the values that the voucher of this invoice must have."""
     sums = defaultdict(Decimal, {RECEIVABLES: Decimal(invoice["totalAmountInclVat"])})
     for line in invoice["invoiceLines"]:
         sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountExclVat"])
@@ -197,14 +197,14 @@ def _judge_jobs(verdict: Verdict, operators: Operators, refused: set[str]) -> No
 
 
 def _judge_mails(verdict: Verdict, remotes: RemoteSystems, operators: Operators, refused: set[str]) -> None:
-    """Check that each alert of a record was mailed once, and only one for a record that is meant to be refused."""
+    """Check that each alert about a record was mailed once; a record that is meant to be refused has one alert."""
     texts = {mail["text"] for mail in remotes.mails()}  # one that is sent twice after a crash is one
     for view in operators.needs_attention():
-        telling = sum(bool(re.search(rf"/records/{view.id}\b", text)) for text in texts)
-        if not telling:
+        mentions = sum(bool(re.search(rf"/records/{view.id}\b", text)) for text in texts)
+        if not mentions:
             verdict.unmailed.append(f"{view.title}: {view.message}")
-        elif telling > 1:
-            verdict.wrong.append(f"{view.title} is told of in {telling} mails")
+        elif mentions > 1:
+            verdict.wrong.append(f"{view.title} is in {mentions} mails")
     for view, told in operators.alerts_by_record():
         due = (
             [AlertType.NEEDS_ATTENTION]
@@ -212,13 +212,13 @@ def _judge_mails(verdict: Verdict, remotes: RemoteSystems, operators: Operators,
             else [AlertType.NEEDS_ATTENTION, AlertType.RESOLVED] * (len(told) // 2)
         )
         if told != due:
-            verdict.wrong.append(f"{view.title} was told to be {', '.join(told)}")
+            verdict.wrong.append(f"{view.title} has the alerts {', '.join(told)}")
 
 
 def _judge_connection_alerts(verdict: Verdict, operators: Operators, *, clock_off: bool) -> None:
-    """Check that each problem of the connection was followed by its end, and a wrong clock by an alert."""
+    """Check that an alert reported the end of each problem of the connection, and one each wrong clock."""
     turns = operators.connection_alerts()
     if turns and turns[-1] is not AlertType.RECOVERED:
-        verdict.wrong.append(f"the connection was told to be {', '.join(turns)}")
+        verdict.wrong.append(f"the connection has the alerts {', '.join(turns)}")
     if clock_off != bool(operators.clock_alerts()):
         verdict.unmailed.append(f"a clock that is off: {clock_off}, alerts: {operators.clock_alerts()}")

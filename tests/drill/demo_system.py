@@ -1,4 +1,4 @@
-"""A company at work on the system that a drill breaks, and the check that all is well again."""
+"""The demo company on the system that a drill breaks, and the check that all its records are right again."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -94,7 +94,7 @@ class DemoSystem:
             )
 
     def _restart_what_died(self) -> None:
-        """Restart a process that has ended, as containers and `make run` do; it is reported."""
+        """Restart each process that has ended, as containers and `make run` do; ``restarted`` has its name."""
         for name in PROGRAMS:
             if not self.stack.parts[name].alive:
                 self.stack.parts[name].start()
@@ -107,5 +107,5 @@ class DemoSystem:
 
 
 def until(what: str, holds: Callable[[], bool], *, seconds: float = WELL_SECONDS) -> None:
-    """Wait until something holds. Raises ExpectationError after ``seconds``."""
+    """Wait until ``holds`` returns true. Raises ExpectationError after ``seconds``."""
     eventually(lambda: expect(what, holds(), expected=True), seconds=seconds)

@@ -23,7 +23,7 @@ def former_release() -> str:
 
 
 def previous_release() -> str:
-    """Return the last commit before the newest migration. Raises NotHereError, too."""
+    """Return the last commit before the newest migration. Raises NotHereError if the history is missing."""
     newest = max((ROOT / VERSIONS).glob("[0-9]*.py"))
     return _before(newest.name[:4])
 

@@ -64,7 +64,7 @@ class LedgerFile:
         return [_ledger_line(row) for row in self._rows() if _name(row) == voucher]
 
     def documents_of(self, stamps: Collection[int]) -> Mapping[int, VoucherDocuments]:
-        """There are none."""
+        """Return no documents; the file has none."""
         return dict.fromkeys(stamps, VoucherDocuments())
 
     def open_document(

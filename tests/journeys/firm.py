@@ -123,7 +123,7 @@ class Firm:
         self.control("moment", "DELETE", f"{self._api(resource)}/{record_id}")
 
     def moment(self, resource: str) -> list[Record]:
-        """Return what Moment has."""
+        """Return the records of a resource in Moment."""
         return list(self.control("moment", "GET", f"books/{self.company}/{resource}"))
 
     def project(self) -> Record:
@@ -196,7 +196,7 @@ class Firm:
                 part.start()
 
     def records(self, resource: str) -> list[Record]:
-        """Return the 24SevenOffice records."""
+        """Return the records of a resource in 24SevenOffice."""
         return list(self.control("twentyfour", "GET", f"books/{self.client}/{resource}"))
 
     def mails(self) -> list[Record]:

@@ -79,7 +79,7 @@ def test_another_connection_does_not_notice(harness: SyncHarness) -> None:
     assert [lane.connection_id for lane in due.lanes(harness.database, now=harness.now)] == [other.id]
 
 
-def test_a_short_hiccup_is_not_worth_a_mail(harness: SyncHarness) -> None:
+def test_a_short_outage_sends_no_mail(harness: SyncHarness) -> None:
     harness.erp.fails_before["post"] = [DOWN] * 2
     harness.receive(EntityType.INVOICE, "1")
     for _ in range(5):
@@ -89,7 +89,7 @@ def test_a_short_hiccup_is_not_worth_a_mail(harness: SyncHarness) -> None:
     assert harness.mails() == []
 
 
-def test_a_block_with_a_known_end_is_waited_out_at_once(harness: SyncHarness) -> None:
+def test_a_wait_that_24sevenoffice_asks_for_opens_the_breaker_at_once(harness: SyncHarness) -> None:
     harness.erp.fails_before["post"] = [UnavailableError("Blocked.", retry_after=timedelta(minutes=30))]
     harness.sync(EntityType.INVOICE, "1", "2")
     harness.later(minutes=29)
@@ -100,7 +100,7 @@ def test_a_block_with_a_known_end_is_waited_out_at_once(harness: SyncHarness) ->
     assert len(harness.erp.vouchers) == 3
 
 
-def test_held_back_calls_count_for_the_outage_and_not_for_the_record(harness: SyncHarness) -> None:
+def test_held_back_calls_do_not_count_as_failed_attempts_of_the_record(harness: SyncHarness) -> None:
     harness.erp.fails_before["post"] = [HeldBackError("It answers none of the connections.")] * 100
     harness.receive(EntityType.INVOICE, "1")
     for _ in range(30):  # five minutes
@@ -268,8 +268,8 @@ def test_an_outage_with_a_manual_pause_and_resume_is_mailed_once(harness: SyncHa
     assert harness.mails() == [("outage", "Demo AS"), ("recovered", "Demo AS")]
 
 
-def starve(harness: SyncHarness, *, minutes: int) -> None:
-    """Refuse each request for so long, as the budget does: each time until the next minute."""
+def use_up_requests(harness: SyncHarness, *, minutes: int) -> None:
+    """Refuse all requests for some minutes, as the budget does; each refusal asks to wait for a minute."""
     harness.erp.fails_before["post"] = [
         RateLimitedError("The hour's requests are used up.", error_code="budget", retry_after=timedelta(minutes=1))
     ] * 1000
@@ -279,9 +279,9 @@ def starve(harness: SyncHarness, *, minutes: int) -> None:
     harness.erp.fails_before["post"] = []
 
 
-def test_used_up_requests_are_no_outage_and_pass_without_a_mail(harness: SyncHarness) -> None:
+def test_used_up_requests_are_no_outage_and_send_no_mail(harness: SyncHarness) -> None:
     harness.receive(EntityType.INVOICE, *map(str, range(1, 61)))
-    starve(harness, minutes=10)
+    use_up_requests(harness, minutes=10)
     assert harness.erp.calls["post"] <= 11
     totals = dashboard.totals(harness.database, Scope())
     assert (totals.outage, totals.rate_limited, totals.needs_attention) == (0, 1, 0)
@@ -294,7 +294,7 @@ def test_used_up_requests_are_no_outage_and_pass_without_a_mail(harness: SyncHar
 
 def test_a_long_lack_of_requests_is_mailed_once_and_when_it_is_over(harness: SyncHarness) -> None:
     harness.receive(EntityType.INVOICE, "1")
-    starve(harness, minutes=20)
+    use_up_requests(harness, minutes=20)
     (alert,) = alert_outbox.pending_alerts(harness.database, "books@example.com")
     assert (alert.type, alert.error_code) == (AlertType.RATE_LIMITED, "budget")
     assert alert.at - RATE_LIMIT_ALERT_AFTER >= factories.NOW
@@ -308,7 +308,7 @@ def test_a_long_lack_of_requests_is_mailed_once_and_when_it_is_over(harness: Syn
 @pytest.mark.thousands
 def test_no_record_is_given_up_however_long_requests_are_used_up(harness: SyncHarness) -> None:
     harness.receive(EntityType.INVOICE, "1")
-    starve(harness, minutes=2 * UNAVAILABLE.max_attempts)
+    use_up_requests(harness, minutes=2 * UNAVAILABLE.max_attempts)
     assert harness.job(EntityType.INVOICE, "1").state is JobState.RETRYING
     harness.run_after(minutes=2)
     assert len(harness.erp.vouchers) == 1
@@ -316,7 +316,7 @@ def test_no_record_is_given_up_however_long_requests_are_used_up(harness: SyncHa
 
 def test_an_outage_after_a_lack_of_requests_is_mailed_as_an_outage(harness: SyncHarness) -> None:
     harness.receive(EntityType.INVOICE, "1")
-    starve(harness, minutes=1)
+    use_up_requests(harness, minutes=1)
     harness.later(minutes=1)
     fail(harness)
     harness.run_after(minutes=5)

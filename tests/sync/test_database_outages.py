@@ -26,7 +26,7 @@ class Outages:
         self.meanwhile: Callable[[], object] = lambda: None
 
     def after(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Begin an outage when a call has ended, as long as any are left."""
+        """Begin the next outage when a call has ended."""
 
         def breaking_off(*args: Any, **kwargs: Any) -> Any:
             answer = call(*args, **kwargs)
@@ -134,7 +134,7 @@ def test_outages_of_postgresql_never_give_up_a_sound_record(
 def test_a_worker_that_outlives_its_lease_in_an_outage_counts_as_no_crash(
     harness: SyncHarness, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When PostgreSQL is back, another worker takes over first and counts a crash: that is taken back."""
+    """When PostgreSQL is back, another worker leases the lane first and counts a crash; the first worker reverts the count."""
     monkeypatch.setattr(harness.moment, "customer", outages.after(harness.moment.customer))
     taken: list[leases.Lease] = []
 

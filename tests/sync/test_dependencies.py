@@ -27,7 +27,7 @@ def post(harness: SyncHarness, *record_ids: str) -> None:
     harness.sync(EntityType.INVOICE, *record_ids)
 
 
-def close(harness: SyncHarness, entity_type: EntityType, record_id: str) -> None:
+def dismiss(harness: SyncHarness, entity_type: EntityType, record_id: str) -> None:
     job_actions.dismiss(
         harness.database,
         harness.only(entity_type, record_id),
@@ -41,7 +41,7 @@ def attempts(harness: SyncHarness, entity_type: EntityType, record_id: str) -> i
     return len(job_details.attempts(harness.database, harness.job(entity_type, record_id).id))
 
 
-def pass_by(harness: SyncHarness, *, hours: int) -> None:
+def let_time_pass(harness: SyncHarness, *, hours: int) -> None:
     """Let time pass, and run due jobs every few minutes."""
     for _ in range(hours * 12):
         harness.run_after(minutes=5)
@@ -77,7 +77,7 @@ def test_a_project_whose_customer_is_gone_needs_attention_and_its_invoice_waits(
 
 def test_many_invoices_of_a_customer_who_is_gone_are_tried_twice_each_and_no_more(harness: SyncHarness) -> None:
     post(harness, *map(str, range(1, 26)))
-    pass_by(harness, hours=24)
+    let_time_pass(harness, hours=24)
     assert {attempts(harness, EntityType.INVOICE, str(n)) for n in range(1, 26)} == {2}
     assert attempts(harness, EntityType.CUSTOMER, "7") == 2  # once for each batch
 
@@ -86,7 +86,7 @@ def test_an_invoice_is_tried_six_times_an_hour_while_its_customer_needs_attentio
     harness.moment.put(factories.customer("7", name=""))
     post(harness, "9")
     before = attempts(harness, EntityType.INVOICE, "9")
-    pass_by(harness, hours=3)
+    let_time_pass(harness, hours=3)
     assert attempts(harness, EntityType.INVOICE, "9") - before == 18
     assert attempts(harness, EntityType.CUSTOMER, "7") == 1
     assert harness.mails() == [("needs_attention", "Customer 7")]
@@ -95,21 +95,21 @@ def test_an_invoice_is_tried_six_times_an_hour_while_its_customer_needs_attentio
 def test_an_invoice_whose_customer_is_dismissed_needs_attention_too(harness: SyncHarness) -> None:
     harness.moment.put(factories.customer("7", name="Refused AS"))
     post(harness, "9")
-    close(harness, EntityType.CUSTOMER, "7")
-    pass_by(harness, hours=1)
+    dismiss(harness, EntityType.CUSTOMER, "7")
+    let_time_pass(harness, hours=1)
     invoice = harness.job(EntityType.INVOICE, "9")
     assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_dismissed")
     assert invoice.message == (
         "Customer Refused AS must sync first but was dismissed: Skipped permanently (kari)."
     )
     tried = attempts(harness, EntityType.INVOICE, "9")
-    pass_by(harness, hours=24)
+    let_time_pass(harness, hours=24)
     assert attempts(harness, EntityType.INVOICE, "9") == tried
 
 
 def test_a_new_invoice_of_a_dismissed_customer_needs_attention_at_once(harness: SyncHarness) -> None:
     harness.put_and_sync(factories.customer("7", name="Refused AS"))
-    close(harness, EntityType.CUSTOMER, "7")
+    dismiss(harness, EntityType.CUSTOMER, "7")
     post(harness, "9")
     assert harness.job(EntityType.INVOICE, "9").error_code == "dependency_dismissed"
     assert harness.job(EntityType.CUSTOMER, "7").state is JobState.DISMISSED
@@ -117,7 +117,7 @@ def test_a_new_invoice_of_a_dismissed_customer_needs_attention_at_once(harness: 
 
 def test_an_invoice_that_needed_attention_follows_its_customer_after_all(harness: SyncHarness) -> None:
     harness.put_and_sync(factories.customer("7", name="Refused AS"))
-    close(harness, EntityType.CUSTOMER, "7")
+    dismiss(harness, EntityType.CUSTOMER, "7")
     post(harness, "1", "2")
     harness.moment.put(factories.customer("7"))
     harness.retry(EntityType.CUSTOMER, "7")
@@ -208,7 +208,7 @@ def test_if_customers_are_no_longer_synced_waiting_jobs_use_moments_number(harne
     post(harness, "9")
     harness.change_settings(entity_types=["invoice"])
     harness.erp.companies[555] = Company(555, "Nordlys")
-    pass_by(harness, hours=1)
+    let_time_pass(harness, hours=1)
     (voucher,) = harness.erp.vouchers.values()
     assert voucher.entries[0].customer_number == 555
 
@@ -220,7 +220,7 @@ def test_a_link_made_meanwhile_does_not_send_a_reopened_job(harness: SyncHarness
     job_actions.dismiss(
         harness.database, harness.only(EntityType.INVOICE, "9"), because=because, actor="kari", now=harness.now
     )
-    come_across(harness, "7")
+    sync_customer(harness, "7")
     job_actions.reopen(harness.database, harness.only(EntityType.INVOICE, "9"), actor="ola", now=harness.now)
     wake_satisfied_and_run(harness)
     assert harness.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
@@ -230,9 +230,9 @@ def test_a_link_made_meanwhile_does_not_send_a_reopened_job(harness: SyncHarness
 def test_an_invoice_posted_by_hand_is_found_when_reopened_and_retried(harness: SyncHarness) -> None:
     harness.change_settings(voucher_number="series")  # or 24SevenOffice would refuse a second one
     put_invoices(harness, "9")
-    come_across(harness, "7")
+    sync_customer(harness, "7")
     harness.sync(EntityType.INVOICE, "9")
-    close_as_handled_without_link(harness, "9")
+    resolve_without_link(harness, "9")
     job_actions.reopen(harness.database, harness.only(EntityType.INVOICE, "9"), actor="ola", now=harness.now)
     harness.later(minutes=2)
     harness.retry(EntityType.INVOICE, "9")
@@ -244,7 +244,7 @@ def test_an_invoice_posted_by_hand_is_found_when_reopened_and_retried(harness: S
 def test_a_job_dismissed_while_waiting_stays_dismissed(harness: SyncHarness) -> None:
     harness.moment.put(factories.customer("7", name=""))
     post(harness, "9")
-    close(harness, EntityType.INVOICE, "9")
+    dismiss(harness, EntityType.INVOICE, "9")
     harness.moment.put(factories.customer("7"))
     harness.retry(EntityType.CUSTOMER, "7")
     harness.run()
@@ -299,7 +299,7 @@ def test_a_job_woken_by_a_link_no_longer_waits(harness: SyncHarness) -> None:
     assert dependency_of(harness, EntityType.INVOICE, "9") is None
 
 
-def come_across(harness: SyncHarness, record_id: str) -> None:
+def sync_customer(harness: SyncHarness, record_id: str) -> None:
     harness.moment.put(factories.customer(record_id))
     harness.receive(EntityType.CUSTOMER, record_id)
     harness.drain(EntityType.CUSTOMER)
@@ -311,7 +311,7 @@ def wake_satisfied_and_run(harness: SyncHarness) -> None:
     harness.run()
 
 
-def close_as_handled_without_link(harness: SyncHarness, record_id: str) -> None:
+def resolve_without_link(harness: SyncHarness, record_id: str) -> None:
     """Simulate that a person posted the voucher: it exists, and no link leads to it."""
     with harness.database.transaction() as session:
         links.remove(session, harness.connection.id, Record(EntityType.INVOICE, record_id))

@@ -233,7 +233,7 @@ def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
     assert questions.open_candidates(harness.database, job_id) == []
 
 
-def test_a_worker_that_lost_its_lease_asks_no_answered_question(harness: SyncHarness) -> None:
+def test_a_worker_that_lost_its_lease_does_not_ask_an_answered_question_again(harness: SyncHarness) -> None:
     job_id, lane = name_alike(harness), Lane(harness.connection.id, EntityType.CUSTOMER)
     match_questions.answer(harness.database, job_id, "20002", actor="kari", now=harness.now)
     harness.later(minutes=5)

@@ -53,7 +53,7 @@ def test_a_key_that_was_corrected_meanwhile_does_not_pause_the_connection(
     assert len(harness.erp.companies) == 1
 
 
-def test_no_remote_system_silences_a_connection_for_longer_than_an_hour(harness: SyncHarness) -> None:
+def test_a_wait_that_a_remote_system_asks_for_is_limited_to_an_hour(harness: SyncHarness) -> None:
     harness.moment.fails_before["customer"] = [UnavailableError("Later.", retry_after=timedelta(days=365))]
     harness.put_and_sync(factories.customer("1"))
     open_until = harness.connections.get(harness.connection.id).breaker_open_until

@@ -51,7 +51,7 @@ def test_a_record_synced_just_before_a_pause_does_not_withdraw_its_mail(harness:
     assert harness.mails() == [("paused", "Demo AS"), ("recovered", "Demo AS")]
 
 
-def test_a_worker_that_lost_its_lease_says_nothing_of_the_connection(harness: SyncHarness) -> None:
+def test_a_worker_that_lost_its_lease_does_not_pause_the_connection(harness: SyncHarness) -> None:
     lane = Lane(harness.connection.id, EntityType.CUSTOMER)
 
     def taken_over(_record_id: str) -> Customer:
@@ -119,7 +119,7 @@ def test_prepared_records_wait_for_the_system_that_did_not_accept_them(harness: 
     assert waits == [short, short, long, long]
 
 
-def test_a_record_that_is_never_answered_does_not_delay_those_behind_it(
+def test_a_record_that_always_fails_does_not_delay_the_following_ones(
     harness: SyncHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = harness.moment.customer
@@ -138,7 +138,7 @@ def test_a_record_that_is_never_answered_does_not_delay_those_behind_it(
 
 
 @pytest.mark.parametrize("error", [UnavailableError("It answers 500."), OutcomeUnknownError("No answer.")])
-def test_a_record_that_alone_is_never_answered_for_needs_attention_and_is_no_outage(
+def test_a_record_that_fails_alone_needs_attention_and_is_no_outage(
     harness: SyncHarness, monkeypatch: pytest.MonkeyPatch, error: SyncError
 ) -> None:
     read = harness.moment.customer
@@ -209,7 +209,7 @@ def test_an_invoice_that_has_a_voucher_is_not_read_ahead(harness: SyncHarness) -
 
 
 def test_each_further_invoice_of_a_batch_takes_one_statement(harness: SyncHarness) -> None:
-    """It is linked as soon as it is posted; all else is read and written once for the batch."""
+    """Only the link of an invoice is a statement of its own; the other statements are for the whole batch."""
     harness.begin()
     engine, statements = harness.database._engine, list[str]()  # noqa: SLF001 - there is no other way to observe each
 
@@ -253,7 +253,7 @@ def test_a_record_that_crashes_a_flow_is_given_up_after_three_tries(harness: Syn
     assert harness.mails() == [("needs_attention", "Customer 1 in Moment")]
 
 
-def test_a_record_over_which_three_workers_vanish_is_given_up(harness: SyncHarness) -> None:
+def test_a_record_during_which_three_workers_vanish_is_given_up(harness: SyncHarness) -> None:
     lane = Lane(harness.connection.id, EntityType.CUSTOMER)
     harness.receive(EntityType.CUSTOMER, "1")
     for _ in range(3):
@@ -293,7 +293,7 @@ def test_the_lanes_of_dependencies_and_of_waiting_jobs_are_dispatched(harness: S
     assert projects in harness.drain(EntityType.CUSTOMER)
 
 
-def test_an_idle_lane_leads_to_nothing(harness: SyncHarness) -> None:
+def test_draining_an_empty_lane_dispatches_no_lane(harness: SyncHarness) -> None:
     assert harness.drain(EntityType.INVOICE) == set()
 
 

@@ -21,7 +21,7 @@ from worker.queues import broker_configuration
 
 @dataclass(frozen=True, kw_only=True)
 class TlsProxies:
-    """The servers of the tests behind TLS."""
+    """TLS proxies in front of PostgreSQL and Redis, and their URLs."""
 
     certificates: Certificates
     postgres: TlsTerminator

@@ -45,7 +45,7 @@ BOUGHT = ((4300, "1000.00", "1"), (2711, "250.00", "1"), (2400, "-1250.00", ""))
 
 @dataclass
 class YearOfRecords:
-    """Both systems with open access to their data."""
+    """Both systems of the sandbox, with direct access to their data."""
 
     moment: MomentBooks
     client: Client

@@ -16,7 +16,7 @@ PATH_SECONDS = MOMENT_SECONDS + TWENTYFOUR_SECONDS
 
 
 def idle() -> Row:
-    """Send invoices one by one, each after the one before was synced."""
+    """Send invoices one by one; wait until each is synced."""
     with bench_system() as running_system:
         firm = running_system.firm()
         written = running_system.write(firm, [running_system.project(firm)] * INVOICES)

@@ -56,7 +56,7 @@ class ErpWithAnotherRate(ErpThatKeepsWhatIsNotSent):
 
 
 class ErpThatLeavesVatInRevenue(ErpThatKeepsWhatIsNotSent):
-    """Leaves VAT in the revenue unless it has its own lines."""
+    """Leaves VAT in the revenue unless the voucher has VAT lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class ErpThatLeavesVatInRevenue(ErpThatKeepsWhatIsNotSent):
 
 
 class ErpThatRequiresVatLines(ErpThatKeepsWhatIsNotSent):
-    """Refuses VAT codes without their VAT."""
+    """Refuses vouchers whose VAT codes have no VAT lines."""
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         if any(voucher.voucher_vat == "gross" for voucher in vouchers):
@@ -74,7 +74,7 @@ class ErpThatRequiresVatLines(ErpThatKeepsWhatIsNotSent):
 
 
 class ErpThatComparesVatExactly(ErpThatKeepsWhatIsNotSent):
-    """Compares VAT with its rate to the øre."""
+    """Refuses VAT that differs from its rate by an øre."""
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         for voucher in vouchers:
@@ -85,7 +85,7 @@ class ErpThatComparesVatExactly(ErpThatKeepsWhatIsNotSent):
 
 
 class ErpThatRecomputesVat(ErpThatKeepsWhatIsNotSent):
-    """Replaces the VAT that it is sent by what the rate gives."""
+    """Saves the VAT that the rate gives instead of the VAT that was sent."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         reckoned = {2701: 20, 3000: 80}
@@ -96,7 +96,7 @@ class ErpThatRecomputesVat(ErpThatKeepsWhatIsNotSent):
 
 
 class ErpThatAlwaysSplitsVat(ErpThatKeepsWhatIsNotSent):
-    """Splits VAT off what it is sent, in any case."""
+    """Splits VAT off the revenue even if the voucher has VAT lines."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         lines = super().supplier_voucher(voucher)
@@ -178,7 +178,7 @@ class MomentThatKeepsExpenses(OpenFakeMoment):
 
 
 class FakeSystems:
-    """Two systems, and what the write tests say about them."""
+    """Both fake remote systems, and the findings of the write tests about them."""
 
     def __init__(self, erp: OpenFakeErp | None = None, moment: OpenFakeMoment | None = None) -> None:
         self.erp = erp or ErpThatKeepsWhatIsNotSent()

@@ -13,7 +13,7 @@ LONG = timedelta(seconds=100)
 
 
 class Clocks:
-    """Two clocks that are set manually."""
+    """A wall clock and a monotonic clock, both set by the test."""
 
     now, tick = factories.NOW, 5.0
 

@@ -62,7 +62,7 @@ def test_a_nameless_supplier_of_a_corrected_voucher_is_found_by_the_new_number(h
     assert [draft.supplier for draft in harness.moment.expenses.values()] == ["Byggmaker Øst AS"]
 
 
-def test_a_corrected_voucher_is_as_old_as_its_new_booking(harness: SyncHarness) -> None:
+def test_the_age_of_a_corrected_voucher_counts_from_its_new_lines(harness: SyncHarness) -> None:
     harness.erp.stamps[55] = VoucherDocuments(pending=True)
     correct(harness, cost(100000, day=DAY - timedelta(days=140)), LedgerLine(2400, -100000, DAY))
     sync_voucher(harness)

@@ -303,7 +303,7 @@ def test_an_invoice_of_a_private_person_is_not_booked_on_a_stranger_of_the_same_
 
 
 @pytest.mark.parametrize(("number", "country"), [("000 000 000", "NO"), ("N/A", "GB")])
-def test_two_strangers_without_a_number_are_not_one_customer_and_keep_their_names(
+def test_two_customers_without_a_number_are_not_merged_and_keep_their_names(
     harness: SyncHarness, number: str, country: str
 ) -> None:
     add_to_ledger(harness, Company(10001, "Fjordheim Borettslag", number.replace(" ", "")))

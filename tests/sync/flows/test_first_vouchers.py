@@ -41,7 +41,7 @@ def post(harness: SyncHarness, *record_ids: str, **values: Any) -> None:
     sync(harness, *record_ids)
 
 
-def stopped(harness: SyncHarness) -> None:
+def pause_for_wrong_vat(harness: SyncHarness) -> None:
     """Make the connection pause because of the voucher of invoice 1, which has its VAT on the revenue account."""
     harness.change_settings(voucher_vat="gross")
     harness.erp.leaves_vat = True
@@ -49,7 +49,7 @@ def stopped(harness: SyncHarness) -> None:
     assert len(harness.erp.vouchers) == 1
 
 
-def known(harness: SyncHarness, voucher_vat: str = "net") -> dict[str, VatStatus]:
+def vat_statuses(harness: SyncHarness, voucher_vat: str = "net") -> dict[str, VatStatus]:
     return {
         each.vat_code: each.status
         for each in vat_checks.find(harness.database, harness.connection.id, voucher_vat)
@@ -84,7 +84,7 @@ def test_the_first_voucher_of_each_code_goes_alone_and_is_read_back(
         2,
         2,
     )
-    assert known(harness, voucher_vat) == {"3": VatStatus.RIGHT, "31": VatStatus.RIGHT}
+    assert vat_statuses(harness, voucher_vat) == {"3": VatStatus.RIGHT, "31": VatStatus.RIGHT}
     post(harness, "5", lines=(factories.line(), factories.line(account=3020)))
     assert (harness.erp.calls["post"], harness.erp.calls["posted"]) == (4, 2)
 
@@ -101,7 +101,7 @@ def test_revenue_that_includes_vat_stops_the_lane_after_one_voucher(harness: Syn
     )
     assert {title for _, title in harness.mails()} == {"Demo AS"}
     assert harness.job(EntityType.INVOICE, "1").error_code == "vat_differs"
-    assert known(harness, "gross") == {"3": VatStatus.WRONG}
+    assert vat_statuses(harness, "gross") == {"3": VatStatus.WRONG}
 
 
 def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(harness: SyncHarness) -> None:
@@ -118,17 +118,17 @@ def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(
 
 
 def test_with_the_other_voucher_vat_the_rest_is_posted_and_the_wrong_one_is_left(harness: SyncHarness) -> None:
-    stopped(harness)
+    pause_for_wrong_vat(harness)
     harness.change_settings(voucher_vat="net")
     resume(harness)
     wrong, right = harness.job(EntityType.INVOICE, "1"), harness.job(EntityType.INVOICE, "2")
     assert (wrong.state, wrong.error_code) == (JobState.NEEDS_ATTENTION, "vat_differs")
     assert (right.state, right.outcome) == (JobState.DONE, Outcome.SYNCED)
-    assert known(harness) == {"3": VatStatus.RIGHT}
+    assert vat_statuses(harness) == {"3": VatStatus.RIGHT}
 
 
 def test_resuming_with_the_same_voucher_vat_posts_nothing_more(harness: SyncHarness) -> None:
-    stopped(harness)
+    pause_for_wrong_vat(harness)
     for _ in range(2):
         resume(harness)
     assert [each.invoice_number for each in harness.erp.vouchers.values()] == [1]
@@ -137,7 +137,7 @@ def test_resuming_with_the_same_voucher_vat_posts_nothing_more(harness: SyncHarn
 
 @pytest.mark.parametrize("by", ["correction", "removal", "dismissal"])
 def test_once_a_person_has_handled_the_wrong_voucher_the_next_is_the_first(harness: SyncHarness, by: str) -> None:
-    stopped(harness)
+    pause_for_wrong_vat(harness)
     resume(harness)
     if by == "dismissal":
         dismiss(harness, "1")
@@ -146,11 +146,11 @@ def test_once_a_person_has_handled_the_wrong_voucher_the_next_is_the_first(harne
     harness.erp.leaves_vat = by == "dismissal"
     resume(harness)
     expected = VatStatus.WRONG if by == "dismissal" else VatStatus.RIGHT
-    assert (known(harness, "gross"), len(harness.erp.vouchers)) == ({"3": expected}, 1 + (by != "removal"))
+    assert (vat_statuses(harness, "gross"), len(harness.erp.vouchers)) == ({"3": expected}, 1 + (by != "removal"))
 
 
 def others(number: int, *amounts: tuple[int, int], customer: int = 10001, day: date = DAY) -> list[LedgerLine]:
-    """Return another voucher of the ledger under invoice number 1, by its amount on each account."""
+    """Return a voucher that someone else posted with invoice number 1, given its amount on each account."""
     return [
         LedgerLine(
             voucher_number=number,
@@ -167,7 +167,7 @@ def others(number: int, *amounts: tuple[int, int], customer: int = 10001, day: d
 
 
 def test_a_reversed_and_reentered_voucher_counts_with_all_of_its_vouchers(harness: SyncHarness) -> None:
-    stopped(harness)
+    pause_for_wrong_vat(harness)
     harness.erp.others = [
         *others(901, (1500, -125000), (3000, 125000)),
         *others(902, (1500, 125000), (3000, -100000), (2701, -25000)),
@@ -177,14 +177,14 @@ def test_a_reversed_and_reentered_voucher_counts_with_all_of_its_vouchers(harnes
 
 
 def test_a_fully_reversed_voucher_no_longer_counts(harness: SyncHarness) -> None:
-    stopped(harness)
+    pause_for_wrong_vat(harness)
     harness.erp.others = others(901, (1500, -125000), (3000, 125000))
     resume(harness)
     assert [each.invoice_number for each in harness.erp.vouchers.values()] == [1, 2]
 
 
 def test_vouchers_of_others_under_the_same_number_are_not_counted(harness: SyncHarness) -> None:
-    stopped(harness)
+    pause_for_wrong_vat(harness)
     del harness.erp.vouchers[2026, 1]
     harness.erp.others = [
         *others(901, (1500, 125000), (3000, -100000), (2701, -25000), day=DAY + timedelta(days=1)),
@@ -196,7 +196,7 @@ def test_vouchers_of_others_under_the_same_number_are_not_counted(harness: SyncH
 
 
 def test_the_mail_about_a_wrong_voucher_names_both_remedies(harness: SyncHarness) -> None:
-    stopped(harness)
+    pause_for_wrong_vat(harness)
     remedy = remedy_of_pause(harness)
     assert "choose the other option for Voucher VAT" in remedy
     assert "mark invoice 1 as resolved before you resume: it isn't checked again" in remedy
@@ -245,7 +245,7 @@ def test_a_voucher_that_the_ledger_does_not_show_yet_delays_the_next(
     monkeypatch.undo()
     harness.run_after(hours=1)
     assert {harness.job(EntityType.INVOICE, each).state for each in ("1", "2")} == {JobState.DONE}
-    assert (len(harness.erp.vouchers), known(harness)) == (2, {"3": VatStatus.RIGHT})
+    assert (len(harness.erp.vouchers), vat_statuses(harness)) == (2, {"3": VatStatus.RIGHT})
 
 
 def test_a_voucher_that_the_ledger_does_not_show_for_hours_pauses_the_connection(
@@ -265,7 +265,7 @@ def test_a_voucher_that_the_ledger_does_not_show_for_hours_pauses_the_connection
     monkeypatch.undo()
     resume(harness)
     assert harness.job(EntityType.INVOICE, "2").outcome is Outcome.SYNCED
-    assert known(harness) == {"3": VatStatus.RIGHT}
+    assert vat_statuses(harness) == {"3": VatStatus.RIGHT}
 
 
 def test_the_hours_count_from_when_the_voucher_was_sent_last(
@@ -282,9 +282,9 @@ def test_the_hours_count_from_when_the_voucher_was_sent_last(
 def test_a_read_back_that_fails_after_posting_is_repeated(harness: SyncHarness) -> None:
     harness.erp.fails_before["posted"] = [UnavailableError("Down.", error_code="no_connection")]
     post(harness, "1")
-    assert (len(harness.erp.vouchers), known(harness)) == (1, {"3": VatStatus.PENDING})
+    assert (len(harness.erp.vouchers), vat_statuses(harness)) == (1, {"3": VatStatus.PENDING})
     harness.run_after(hours=1)
-    assert known(harness) == {"3": VatStatus.RIGHT}
+    assert vat_statuses(harness) == {"3": VatStatus.RIGHT}
     assert harness.erp.calls["post"] == 1
 
 
@@ -297,7 +297,7 @@ def test_after_a_lost_response_a_voucher_is_read_back_as_its_vat_was_sent(
     post(harness, "1")
     harness.change_settings(voucher_vat=changed)
     harness.run_after(hours=1)
-    assert (known(harness, "gross"), known(harness, "net")) == ({"3": VatStatus.RIGHT}, {})
+    assert (vat_statuses(harness, "gross"), vat_statuses(harness, "net")) == ({"3": VatStatus.RIGHT}, {})
     assert len(harness.erp.vouchers) == 1
 
 
@@ -315,7 +315,7 @@ def test_a_deleted_invoice_blocks_no_other(harness: SyncHarness) -> None:
     post(harness, "1")
     del harness.moment.invoices["1"]
     post(harness, "2")
-    assert known(harness) == {"3": VatStatus.RIGHT}
+    assert vat_statuses(harness) == {"3": VatStatus.RIGHT}
 
 
 def test_drafts_are_not_read_back(harness: SyncHarness) -> None:
@@ -328,7 +328,7 @@ def test_drafts_are_not_read_back(harness: SyncHarness) -> None:
 def test_a_connection_with_another_client_verifies_its_vat_codes_again(harness: SyncHarness) -> None:
     harness.prove_vat()
     harness.change_settings(moment_company="1002", moment_api_key="another-key")
-    assert known(harness) == {}
+    assert vat_statuses(harness) == {}
 
 
 def test_an_invoice_that_was_posted_is_not_read_back_each_time(harness: SyncHarness) -> None:
@@ -367,7 +367,7 @@ def test_vat_of_zero_proves_no_code(harness: SyncHarness, codes: tuple[str, str]
         put(harness, number)
     sync(harness, "1", "2", "3")
     assert [each.invoice_number for each in harness.erp.vouchers.values()] == [1, 2]
-    assert known(harness, "gross") == {"3": VatStatus.WRONG, "5": VatStatus.RIGHT}
+    assert vat_statuses(harness, "gross") == {"3": VatStatus.WRONG, "5": VatStatus.RIGHT}
 
 
 @pytest.mark.parametrize("voucher_vat", VOUCHER_VAT)
@@ -380,9 +380,9 @@ def test_an_invoice_too_small_to_bear_vat_proves_no_code_with_a_rate(
 ) -> None:
     harness.change_settings(voucher_vat=voucher_vat)
     post(harness, "1", amounts=(amount,))
-    assert known(harness, voucher_vat) == ({"3": VatStatus.RIGHT} if proves else {})
+    assert vat_statuses(harness, voucher_vat) == ({"3": VatStatus.RIGHT} if proves else {})
     post(harness, "2")
-    assert (harness.erp.calls["supplier_voucher"], known(harness, voucher_vat)) == (
+    assert (harness.erp.calls["supplier_voucher"], vat_statuses(harness, voucher_vat)) == (
         2 - proves,
         {"3": VatStatus.RIGHT},
     )
@@ -392,7 +392,7 @@ def test_a_code_with_an_unknown_rate_is_never_proven(harness: SyncHarness) -> No
     harness.change_settings(voucher_vat="gross")
     del harness.erp.rates["3"]
     post(harness, "1", "2")
-    assert (harness.erp.calls["post"], harness.erp.calls["supplier_voucher"], known(harness, "gross")) == (
+    assert (harness.erp.calls["post"], harness.erp.calls["supplier_voucher"], vat_statuses(harness, "gross")) == (
         2,
         2,
         {},

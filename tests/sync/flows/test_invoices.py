@@ -137,7 +137,7 @@ def test_the_invoices_of_a_batch_are_posted_in_one_call(harness: SyncHarness) ->
     assert harness.erp.calls["post"] == 1
 
 
-def test_a_call_never_mixes_fiscal_years(harness: SyncHarness) -> None:
+def test_each_call_posts_vouchers_of_one_fiscal_year(harness: SyncHarness) -> None:
     put(harness, "1", number=1, day=date(2025, 12, 31))
     put(harness, "2", number=2, day=date(2026, 1, 1))
     sync(harness, "1", "2")
@@ -145,7 +145,7 @@ def test_a_call_never_mixes_fiscal_years(harness: SyncHarness) -> None:
     assert harness.erp.calls["post"] == 2
 
 
-def test_one_bad_invoice_never_delays_the_others(harness: SyncHarness) -> None:
+def test_a_refused_invoice_does_not_delay_the_others(harness: SyncHarness) -> None:
     for n in range(1, 6):
         put(harness, str(n), number=n, kid="refuse me" if n == 3 else "")
     sync(harness, *"12345")
@@ -172,7 +172,7 @@ def test_a_voucher_that_was_not_saved_after_all_is_posted(harness: SyncHarness) 
     assert list(harness.erp.vouchers) == [(2026, 1)]
 
 
-def test_a_refusal_that_saved_anyway_is_detected(harness: SyncHarness) -> None:
+def test_a_voucher_that_was_saved_despite_a_refusal_is_found(harness: SyncHarness) -> None:
     put(harness, "1", number=1)
     put(harness, "2", number=2)
     harness.erp.fails_after["post"] = [OutcomeUnknownError("SystemError", otherwise=RejectedError("SystemError"))]
@@ -379,7 +379,7 @@ def test_a_draft_whose_link_could_not_be_saved_is_not_left_a_second_time(harness
     assert (len(harness.erp.drafts), harness.job(EntityType.INVOICE, "9").error_code) == (1, "unseen_draft")
 
 
-def test_an_outage_of_24sevenoffice_costs_only_time(harness: SyncHarness) -> None:
+def test_invoices_are_posted_after_an_outage_of_24sevenoffice(harness: SyncHarness) -> None:
     put(harness)
     harness.erp.fails_before["post"] = [UnavailableError("Down."), UnavailableError("Down.")]
     sync(harness)
@@ -401,7 +401,7 @@ def test_the_numbers_of_the_series_are_used_if_the_connection_says_so(harness: S
 
 
 def fail_over(harness: SyncHarness) -> None:
-    """Let our database lose its last seconds: vouchers posted then have neither a link nor a job."""
+    """Simulate that our database lost its last seconds: the vouchers posted in them have neither a link nor a job."""
     with harness.database.transaction() as session:
         session.execute(delete(LinkRow).where(LinkRow.entity_type == EntityType.INVOICE))
         session.execute(delete(SyncJobRow).where(SyncJobRow.entity_type == EntityType.INVOICE))

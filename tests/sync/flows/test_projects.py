@@ -75,12 +75,12 @@ def test_a_project_waits_while_its_customer_needs_attention_and_follows_it(harne
     assert harness.erp.projects[1].customer_number == 10001
 
 
-def held(harness: SyncHarness, **values: Any) -> None:
+def put_in_erp(harness: SyncHarness, **values: Any) -> None:
     harness.erp.projects[1] = ProjectDraft(**{"number": 1, "name": "Kulturhuset", **values})
 
 
-def test_a_project_of_the_same_number_and_name_is_taken_over(harness: SyncHarness) -> None:
-    held(harness, name="KULTURHUSET")
+def test_an_existing_project_with_the_same_number_and_name_is_linked(harness: SyncHarness) -> None:
+    put_in_erp(harness, name="KULTURHUSET")
     harness.put_and_sync(factories.project("8", customer_id=""))
     assert harness.erp.projects[1].name == "Kulturhuset"
     assert harness.job(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
@@ -90,7 +90,7 @@ def test_a_project_of_the_same_number_and_name_is_taken_over(harness: SyncHarnes
 def test_a_project_whose_number_is_taken_is_asked_about_before_overwriting(
     harness: SyncHarness, other: dict[str, Any]
 ) -> None:
-    held(harness, **other)
+    put_in_erp(harness, **other)
     before = harness.erp.projects[1]
     harness.moment.put(factories.customer("7"), factories.project("8"))
     sync(harness)
@@ -111,7 +111,7 @@ def test_a_project_whose_number_is_taken_is_asked_about_before_overwriting(
 
 
 def test_a_closed_project_is_asked_about_before_it_is_overwritten(harness: SyncHarness) -> None:
-    held(harness, name="Brannstasjonen")
+    put_in_erp(harness, name="Brannstasjonen")
     harness.erp.closed_projects.add(1)
     harness.put_and_sync(factories.project("8", customer_id=""))
     job = harness.job(EntityType.PROJECT, "8")
@@ -122,7 +122,7 @@ def test_a_closed_project_is_asked_about_before_it_is_overwritten(harness: SyncH
 
 
 def test_a_project_that_gets_another_number_in_moment_is_synced(harness: SyncHarness) -> None:
-    held(harness, name="Brannstasjonen")
+    put_in_erp(harness, name="Brannstasjonen")
     harness.put_and_sync(factories.project("8", customer_id=""))
     harness.put_and_sync(factories.project("8", customer_id="", number="2"))
     assert (harness.erp.projects[1].name, harness.erp.projects[2].name) == ("Brannstasjonen", "Kulturhuset")
@@ -175,7 +175,7 @@ def put(harness: SyncHarness, record_id: str, name: str, number: str) -> None:
     harness.moment.put(factories.project(record_id, name=name, number=number, customer_id=""))
 
 
-def stands(harness: SyncHarness, record_id: str) -> tuple[JobState, str]:
+def state_of(harness: SyncHarness, record_id: str) -> tuple[JobState, str]:
     job = harness.job(EntityType.PROJECT, record_id)
     return job.state, job.error_code
 
@@ -191,7 +191,7 @@ def test_a_project_that_gets_anothers_number_is_asked_about(harness: SyncHarness
     strangers = harness.erp.projects[500] = ProjectDraft(500, "Internt utviklingsprosjekt", 4711)
     put(harness, "8", "Kulturhuset", "500")
     sync(harness)
-    assert stands(harness, "8") == (JobState.NEEDS_ATTENTION, "project_taken")
+    assert state_of(harness, "8") == (JobState.NEEDS_ATTENTION, "project_taken")
     assert harness.erp.projects[500] == strangers
     put(harness, "8", "Kulturhuset", "501")
     sync(harness)
@@ -206,7 +206,7 @@ def test_two_projects_that_swap_numbers_are_both_asked_about(harness: SyncHarnes
     put(harness, "18", "Badet", "1")
     sync(harness, "8", "18")
     assert {number: each.name for number, each in harness.erp.projects.items()} == {1: "Kulturhuset", 2: "Badet"}
-    assert (stands(harness, "8")[0], stands(harness, "18")[0]) == (JobState.NEEDS_ATTENTION,) * 2
+    assert (state_of(harness, "8")[0], state_of(harness, "18")[0]) == (JobState.NEEDS_ATTENTION,) * 2
     put(harness, "8", "Kulturhuset", "1")
     put(harness, "18", "Badet", "2")
     sync(harness, "8", "18")
@@ -248,7 +248,7 @@ def test_costs_on_a_projects_future_number_wait_for_it(harness: SyncHarness) -> 
     harness.moment.put(factories.project("8", number="500"))
     enter_cost(harness)
     harness.sync(EntityType.EXPENSE, "2026-4-1")
-    assert stands(harness, "8") == (JobState.NEEDS_ATTENTION, "project_taken")
+    assert state_of(harness, "8") == (JobState.NEEDS_ATTENTION, "project_taken")
     assert not harness.moment.expenses
 
 
@@ -261,7 +261,7 @@ def test_the_number_of_a_project_that_moment_deleted_is_free_for_another(
     del harness.moment.projects["8"]
     put(harness, "28", "Nytt prosjekt", "1")
     sync(harness, *told)
-    assert stands(harness, "28") == (JobState.NEEDS_ATTENTION, "project_taken")
+    assert state_of(harness, "28") == (JobState.NEEDS_ATTENTION, "project_taken")
     job = harness.job(EntityType.PROJECT, "28")
     assert match_questions.answer(harness.database, job.id, "1", actor="test", now=harness.now).count == 1
     harness.run()
@@ -280,7 +280,7 @@ def test_a_project_saved_under_another_number_is_not_saved_again_until_a_person_
     for _ in range(5):
         sync(harness)
         harness.later(hours=1)
-    assert stands(harness, "8") == (JobState.NEEDS_ATTENTION, "project_number")
+    assert state_of(harness, "8") == (JobState.NEEDS_ATTENTION, "project_number")
     assert list(harness.erp.projects) == [9000]
     for _ in range(2):
         harness.retry(EntityType.PROJECT, "8")
@@ -289,7 +289,7 @@ def test_a_project_saved_under_another_number_is_not_saved_again_until_a_person_
     assert link_of(harness, "8") == "1"
 
 
-def test_costs_wait_patiently_for_a_project_that_cannot_get_its_number(harness: SyncHarness) -> None:
+def test_costs_wait_for_a_project_that_cannot_get_its_number(harness: SyncHarness) -> None:
     harness.change_settings(entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300")
     harness.begin()
     harness.moment.put(factories.project("8", number="500", name=""))

@@ -24,14 +24,14 @@ def link_of(harness: SyncHarness, record_id: str, entity_type: EntityType = CUST
     return found.remote_id if found else None
 
 
-def say(harness: SyncHarness, record_id: str, number: str, entity_type: EntityType = CUSTOMER) -> int:
+def relink_to(harness: SyncHarness, record_id: str, number: str, entity_type: EntityType = CUSTOMER) -> int:
     job_id = harness.job(entity_type, record_id).id
     return relink(harness.database, job_id, number, actor="kari", now=harness.now).count
 
 
-def deeds(harness: SyncHarness, record_id: str) -> list[tuple[str, str]]:
-    told = job_details.actions(harness.database, harness.job(CUSTOMER, record_id).id)
-    return [(each.actor, each.action) for each in reversed(told)]
+def actions(harness: SyncHarness, record_id: str) -> list[tuple[str, str]]:
+    found = job_details.actions(harness.database, harness.job(CUSTOMER, record_id).id)
+    return [(each.actor, each.action) for each in reversed(found)]
 
 
 def booked_on(harness: SyncHarness) -> list[int]:
@@ -60,7 +60,7 @@ def test_an_invoice_goes_to_the_customer_that_its_own_was_merged_into_in_24seven
     post(harness)
     assert booked_on(harness) == [10300]
     assert (link_of(harness, "7"), harness.moment.customers["7"].number) == ("10300", "10300")
-    assert deeds(harness, "7")[0] == ("the integration", f"{RELEASED} It no longer exists in 24SevenOffice.")
+    assert actions(harness, "7")[0] == ("the integration", f"{RELEASED} It no longer exists in 24SevenOffice.")
 
 
 @pytest.mark.parametrize("renamed", [False, True])
@@ -185,12 +185,12 @@ def test_a_customer_recreated_in_moment_replaces_the_deleted_one(harness: SyncHa
 def test_a_person_chooses_another_customer(harness: SyncHarness) -> None:
     harness.begin()
     harness.erp.companies[10300] = Company(10300, "Nordlys Holding AS", "974760673")
-    assert say(harness, "7", "10300") == 1
+    assert relink_to(harness, "7", "10300") == 1
     harness.run()
     assert (link_of(harness, "7"), harness.moment.customers["7"].number) == ("10300", "10300")
     post(harness)
     assert booked_on(harness) == [10300]
-    assert [deed for actor, deed in deeds(harness, "7") if actor == "kari"] == [
+    assert [deed for actor, deed in actions(harness, "7") if actor == "kari"] == [
         f"{RELEASED} It is being linked to Customer 10300.",
         "Relinked Customer Nordlys Arkitekter AS to number 10300 in 24SevenOffice",
         "Retry: Customer Nordlys Arkitekter AS",
@@ -199,11 +199,11 @@ def test_a_person_chooses_another_customer(harness: SyncHarness) -> None:
 
 def test_an_unknown_number_is_refused_and_nothing_is_created(harness: SyncHarness) -> None:
     harness.begin()
-    say(harness, "7", "99999")
+    relink_to(harness, "7", "99999")
     harness.run()
     assert harness.job(CUSTOMER, "7").error_code == "customer_number"
     assert list(harness.erp.companies) == [10001]
-    say(harness, "7", "")
+    relink_to(harness, "7", "")
     harness.run()
     assert link_of(harness, "7") == "10001"
 
@@ -212,7 +212,7 @@ def test_a_customer_linked_to_another_record_is_not_taken_from_it(harness: SyncH
     harness.begin()
     harness.put_and_sync(factories.customer("70", name="Fjord AS", organization_number="", email=""))
     with pytest.raises(LinkTakenError, match="Nordlys Arkitekter AS"):
-        say(harness, "70", "10001")
+        relink_to(harness, "70", "10001")
     assert (link_of(harness, "7"), link_of(harness, "70")) == ("10001", "10002")
 
 
@@ -222,7 +222,7 @@ def test_an_invoice_of_a_customer_deleted_in_moment_goes_where_a_person_says(har
     harness.sync(CUSTOMER, "7")
     post(harness)
     assert harness.job(INVOICE, "9").error_code == "dependency_gone"
-    say(harness, "7", "10001")
+    relink_to(harness, "7", "10001")
     harness.run()
     assert booked_on(harness) == [10001]
     assert harness.job(INVOICE, "9").outcome is Outcome.SYNCED
@@ -240,12 +240,12 @@ def match_by_hand(harness: SyncHarness) -> None:
     del harness.erp.companies[10002]
 
 
-def test_a_choice_made_while_moment_had_the_customer_does_not_hold_later(harness: SyncHarness) -> None:
+def test_a_choice_made_while_moment_had_the_customer_is_not_used_later(harness: SyncHarness) -> None:
     match_by_hand(harness)
     for _ in range(2):
         harness.sync(CUSTOMER, "7")
         assert (link_of(harness, "7"), harness.job(CUSTOMER, "7").error_code) == (None, "gone")
-    say(harness, "7", "10001")
+    relink_to(harness, "7", "10001")
     for _ in range(2):
         harness.run()
         assert link_of(harness, "7") == "10001"
@@ -288,14 +288,14 @@ def test_a_link_that_cannot_be_replaced_in_full_stays(
 
     monkeypatch.setattr(job_actions, "audit_entry", breaks_off)
     with pytest.raises(DatabaseUnavailableError):
-        say(harness, "7", "10300")
-    assert (link_of(harness, "7"), deeds(harness, "7")) == ("10001", [])
+        relink_to(harness, "7", "10300")
+    assert (link_of(harness, "7"), actions(harness, "7")) == ("10001", [])
 
 
 def test_a_project_is_matched_again_and_accepts_no_number(harness: SyncHarness) -> None:
     harness.begin()
-    assert say(harness, "8", "500", PROJECT) == 0
-    assert say(harness, "8", "", PROJECT) == 1
+    assert relink_to(harness, "8", "500", PROJECT) == 0
+    assert relink_to(harness, "8", "", PROJECT) == 1
     harness.run()
     assert link_of(harness, "8", PROJECT) == "1"
 
@@ -303,5 +303,5 @@ def test_a_project_is_matched_again_and_accepts_no_number(harness: SyncHarness) 
 def test_an_invoice_cannot_be_unlinked(harness: SyncHarness) -> None:
     harness.begin()
     post(harness)
-    assert say(harness, "9", "", INVOICE) == 0
+    assert relink_to(harness, "9", "", INVOICE) == 0
     assert link_of(harness, "9", INVOICE) == "2026/1"

@@ -17,7 +17,7 @@ AWAY = UnavailableError("Moment is down.")
 def poll(
     harness: SyncHarness, error: SyncError | None = None, *, entity_type: EntityType = EntityType.CUSTOMER
 ) -> None:
-    """Poll one type as a worker does, a while later."""
+    """Let some time pass, and poll an entity type as a worker does."""
     harness.later(minutes=6)
     lane = Lane(harness.connection.id, entity_type)
     harness.moment.fails_before["changed"] = [error]
@@ -63,7 +63,7 @@ def test_a_poll_that_fails_after_the_connection_was_paused_announces_no_outage(h
 
 @pytest.fixture
 def met_by_a_job(harness: SyncHarness) -> SyncHarness:
-    """An outage of 24SevenOffice that one waiting invoice has met."""
+    """An outage of 24SevenOffice in which one invoice failed and waits."""
     harness.begin()
     harness.moment.put(factories.invoice("9"))
     harness.receive(EntityType.INVOICE, "9")

@@ -233,7 +233,7 @@ def test_once_a_night_expenses_are_polled_from_the_night_before(harness: SyncHar
 def test_a_poll_leaves_a_cursor_moved_meanwhile_alone(
     harness: SyncHarness, expenses: Lane, monkeypatch: pytest.MonkeyPatch, elsewhere: timedelta
 ) -> None:
-    """By a faster poll, or by a person who has restored a backup."""
+    """A faster poll moves the cursor, or a person who has restored a backup."""
     look(harness, expenses)
     harness.later(minutes=15)
     moved = harness.now + elsewhere
@@ -295,7 +295,7 @@ def customers(harness: SyncHarness) -> Lane:
 
 
 def modify(harness: SyncHarness) -> None:
-    """Make the customer in Moment, or save it again as it is."""
+    """Create the customer in Moment, or save it again unchanged."""
     harness.moment.customers.setdefault(CUSTOMER, factories.customer(CUSTOMER))
     harness.moment.modified_at[CUSTOMER] = harness.now
 

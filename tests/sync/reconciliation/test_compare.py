@@ -225,14 +225,16 @@ def expenses(harness: SyncHarness, first: date, last: date) -> ReconciliationRep
 
 
 @pytest.mark.parametrize(("month", "equal"), [(3, 1), (4, 0)], ids=["the supplier's line", "the cost"])
-def test_a_voucher_that_two_months_share_is_read_whole(harness: SyncHarness, month: int, equal: int) -> None:
+def test_a_voucher_with_lines_in_two_months_is_read_completely(
+    harness: SyncHarness, month: int, equal: int
+) -> None:
     sync_voucher(harness, replace(COST, day=date(2026, 4, 15)), OWED)
     report = expenses(harness, date(2026, month, 1), date(2026, month, 30))
     assert (report.discrepancies, report.count("equal")) == ([], equal)
     assert harness.erp.calls["booked_vouchers"] == 3
 
 
-def test_the_lines_of_a_voucher_may_come_in_any_order(harness: SyncHarness) -> None:
+def test_the_order_of_a_vouchers_lines_does_not_matter(harness: SyncHarness) -> None:
     sync_voucher(harness, COST, replace(COST, text="Plank"), replace(OWED, amount=-200000))
     harness.erp.purchases[NAME].reverse()
     assert expenses(harness, FIRST, LAST).counts == {"equal": 1}

@@ -51,7 +51,7 @@ class Polled(SyncHarness):
         return list(self.moment.asked)
 
     def poll(self) -> None:
-        """Poll both systems as beat does: later, if the circuit breaker allows it."""
+        """Let time pass, and poll both systems as beat does, if the circuit breaker allows it."""
         self.later(minutes=6)
         if self.connections.get(self.connection.id).is_available(self.now):
             polls.poll_moment(self.container, self.connection.id)
