@@ -192,7 +192,7 @@ class Crashes:
         return Counter(each.name.rpartition(".")[0] for each in self._reached.iterdir())
 
     def note(self, title: str) -> None:
-        """Count another event in a process."""
+        """Count an event that is not a crash point."""
         (self._reached / f"{title}.{uuid4().hex}").touch()
 
     def reach(self, point: Point) -> None:

@@ -52,11 +52,11 @@ class YearOfRecords:
     addresses: dict[str, str]
 
     def invoice(self, number: int) -> Voucher:
-        """Return the voucher of an invoice."""
+        """Return the voucher of the invoice with this number."""
         return self.client.vouchers[1, YEAR, number]
 
     def purchase(self, number: int) -> Voucher:
-        """Return the voucher of a supplier."""
+        """Return the supplier's voucher with this number."""
         return self.client.vouchers[3, YEAR, 40000 + number]
 
     @property

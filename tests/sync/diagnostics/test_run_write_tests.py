@@ -28,7 +28,7 @@ SILENT, ANSWERED = OutcomeUnknownError("Nothing came."), OutcomeUnknownError("It
 
 
 def verdicts(findings: Sequence[Finding]) -> dict[CheckStatus, set[str]]:
-    """Return the assumptions with this verdict."""
+    """Return the numbers of the assumptions by the verdict of their findings."""
     return {
         verdict: {number for each in findings if each.status is verdict for number in each.tests.split(", ")}
         for verdict in CheckStatus
