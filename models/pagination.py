@@ -86,7 +86,7 @@ class Page(Generic[T]):
     place: PagePlace | None = None
 
 
-def placed(
+def with_position(
     page: Page[T],
     lines: Callable[[Key | None], Select[Any] | CompoundSelect[Any]],
     in_time: InTime,
@@ -109,19 +109,20 @@ def placed(
     return replace(page, place=PagePlace(None if before is None else before + 1, number))
 
 
-def placed_by_id(
+def with_position_by_id(
     page: Page[T], query: Select[*tuple[Any, ...]], id_: InstrumentedAttribute[int], in_time: InTime
 ) -> Page[T]:
     """Add the position to a page of a list that is sorted by id."""
     ids = query.with_only_columns(id_)
-    return placed(page, lambda key: ids.where(beyond((id_,), key)), in_time)
+    return with_position(page, lambda key: ids.where(after_key((id_,), key)), in_time)
 
 
 def following(query: Select[*Columns], columns: OrderColumns, *, key: Key | None) -> Select[*Columns]:
-    return query.where(beyond(columns, key)).order_by(*nearest_first(columns, key))
+    return query.where(after_key(columns, key)).order_by(*nearest_first(columns, key))
 
 
-def beyond(columns: OrderColumns, key: Key | None, *, ascending: bool = False) -> ColumnElement[bool]:
+def after_key(columns: OrderColumns, key: Key | None, *, ascending: bool = False) -> ColumnElement[bool]:
+    """Return the condition for rows after a key, or before it if the key asks for newer rows."""
     if key is None:
         return true()
     values = (key.at, key.id)[-len(columns) :]

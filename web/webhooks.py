@@ -28,8 +28,8 @@ router = APIRouter(dependencies=[Open])
 DISPATCH_DEBOUNCE_SECONDS = 0.05
 """The shortest time between two wake-ups of a lane. Webhooks that arrive within it share one wake-up."""
 
-LIMITED_POLL_INTERVAL = timedelta(minutes=2)
-"""A limited webhook triggers at most one poll in half of this interval."""
+LIMITED_POLL_EVERY = timedelta(minutes=1)
+"""Limited webhooks of a connection trigger at most one poll a minute."""
 
 WEBHOOKS_PER_LIMIT_CHECK = 100
 """Each process checks a connection's limit after this many of its webhooks."""
@@ -78,7 +78,7 @@ def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:
     _record_activity(container, token, lane)
     _check_limit(container, lane.connection_id)
     if received.limited and not received.enqueued:
-        dispatch.dispatch_polls("poll_moment", {lane.connection_id: LIMITED_POLL_INTERVAL})
+        dispatch.dispatch_polls("poll_moment", {lane.connection_id: 2 * LIMITED_POLL_EVERY})  # once per half of it
     if not received.enqueued:
         log.info("webhook_ignored", connection=lane.connection_id, entity_type=lane.entity_type, bytes=len(body))
         return None

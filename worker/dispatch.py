@@ -48,14 +48,14 @@ def dispatch_polls(task: str, intervals: Mapping[int, timedelta], *, limit: int 
     _send(waits, limit=limit)
 
 
-def is_outdated(task: str, connection_id: int, poll_number: int) -> bool:
-    """Return whether the connection was polled since this poll was sent; otherwise, it begins now."""
+def begin_poll(task: str, connection_id: int, number: int) -> bool:
+    """Record that a poll begins. Return False if a poll of this connection has already begun since it was sent."""
     redis, key = get_container().redis, f"begun:{connection_id}:{task}"
     begun, sent = (int(redis.get(each) or 0) for each in (key, POLLS_SENT))
-    if 0 < poll_number <= begun <= sent:  # ``sent`` is lower if Redis has lost the count
-        return True
+    if 0 < number <= begun <= sent:  # ``sent`` is lower if Redis has lost the count
+        return False
     redis.set(key, sent, ex=POLL_BEGUN_SECONDS)
-    return False
+    return True
 
 
 def dispatch_operations(operation_ids: Iterable[int]) -> None:

@@ -24,8 +24,8 @@ from models.connections.repository import Connection, Connections, UnknownConnec
 from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
+from sync.engine.client_identity import verify_client
 from sync.engine.context import SyncContext
-from sync.engine.erp_client import verify_client
 from sync.errors import UnavailableError
 from sync.runner import Runner
 from worker.observability.instrumentation import Instrumentation

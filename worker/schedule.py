@@ -1,4 +1,7 @@
-"""Beat's schedule. Two beats at once dispatch twice, but the work is done once."""
+"""Beat's schedule. Two beats at once dispatch twice, but the work is done once.
+
+How often a connection is polled for expenses, and less often at night, is in :mod:`sync.polling.expense_schedule`.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,7 +16,7 @@ HOUR = 3600
 GRACE_SECONDS = 60
 """How late a message of beat may be: if the clocks of two hosts differ by more, no lane is drained."""
 
-EXPENSE_SECONDS = 10
+EXPENSE_ROUND_SECONDS = 10
 """How often beat checks which polls are due. It is often, so that only a few start at a time."""
 
 
@@ -22,7 +25,7 @@ def beat_schedule(settings: BeatSettings, *, now: Callable[[], datetime]) -> dic
     seconds = {
         "dispatch_due": settings.dispatch_seconds,
         "poll_all": settings.poll_seconds,
-        "poll_all_expenses": EXPENSE_SECONDS,
+        "poll_all_expenses": EXPENSE_ROUND_SECONDS,
         "send_alerts": ALERT_SECONDS,
         "send_reminders": HOUR,
         "delete_old": HOUR,

@@ -10,7 +10,7 @@ from worker import clock_check, dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import get_container
 from worker.handlers import event_delivery, mails, monthly_reconciliation, operations, polls, retention
-from worker.schedule import EXPENSE_SECONDS
+from worker.schedule import EXPENSE_ROUND_SECONDS
 
 
 @app.task(name="sync_customers")
@@ -54,19 +54,19 @@ def poll_all_moment() -> None:
 
 @app.task(name="poll_all_expenses")
 def poll_all_expenses() -> None:
-    poll_round = polls.expenses_due(get_container(), every=EXPENSE_SECONDS)
+    poll_round = polls.expenses_due(get_container(), every=EXPENSE_ROUND_SECONDS)
     dispatch.dispatch_polls("poll_expenses", poll_round.due, limit=poll_round.limit)
 
 
 @app.task(name="poll_moment")
-def poll_moment(connection_id: int, poll_number: int = 0) -> None:
-    if not dispatch.is_outdated("poll_moment", connection_id, poll_number):
+def poll_moment(connection_id: int, number: int = 0) -> None:
+    if dispatch.begin_poll("poll_moment", connection_id, number):
         dispatch.dispatch_lanes(polls.poll_moment(get_container(), connection_id))
 
 
 @app.task(name="poll_expenses")
-def poll_expenses(connection_id: int, poll_number: int = 0) -> None:
-    if not dispatch.is_outdated("poll_expenses", connection_id, poll_number):
+def poll_expenses(connection_id: int, number: int = 0) -> None:
+    if dispatch.begin_poll("poll_expenses", connection_id, number):
         dispatch.dispatch_lanes(polls.poll_expenses(get_container(), connection_id))
 
 

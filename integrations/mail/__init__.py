@@ -1,1 +1,1 @@
-"""The mails that ask people to correct something."""
+"""The mails that the integration sends: alerts, and links to choose a password."""

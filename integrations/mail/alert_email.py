@@ -1,4 +1,7 @@
-"""The alert mail: which record, what is wrong, what to do and where to look, as text and as HTML."""
+"""The alert mail: which record, what is wrong, what to do and where to look, as text and as HTML.
+
+The headlines are in this module, the rest of the wording is in ``templates/``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from i18n.catalog import Language, translations
 from i18n.formatting import OSLO
 from i18n.messages import msg, translate
-from integrations.mail.new_mail import FOR_A_USER, new_mail
+from integrations.mail.messages import FOR_A_USER, new_mail
 from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType
 from sync.error_codes import ERROR_CODES
@@ -30,7 +33,7 @@ FOR_THE_LISTED = msg(
     "You receive this because you're an alert recipient of the integration between Moment and 24SevenOffice."
 )
 
-_SINGULAR = {
+_HEADLINES = {
     AlertType.PAUSED: msg("The connection is paused"),
     AlertType.CLOCK: msg("Server clock is wrong"),
     AlertType.OUTAGE: msg("Connection interrupted"),
@@ -43,7 +46,7 @@ _SINGULAR = {
     AlertType.RECONCILIATION: msg("Monthly reconciliation"),
     AlertType.DIGEST: msg("Weekly summary"),
 }
-_PLURAL = _SINGULAR | {
+_PLURAL_HEADLINES = _HEADLINES | {
     AlertType.ACCOUNT: msg("Security notice about your account"),
     AlertType.PAUSED: msg("Connections paused"),
     AlertType.OUTAGE: msg("Connections interrupted"),
@@ -142,7 +145,7 @@ def headline(alert: PendingAlert, *, language: Language) -> str:
         case AlertType.RESOLVED:
             return translate(msg("Resolved: {title}", title=title), language)
         case alert_type:
-            return translate(_SINGULAR[alert_type], language)
+            return translate(_HEADLINES[alert_type], language)
 
 
 def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -> str:
@@ -159,7 +162,7 @@ def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -
         case AlertType.RESOLVED:
             news = words.ngettext("Resolved: {count} record", "Resolved: {count} records", count)
         case _:
-            news = translate(_PLURAL[alert_type], language)
+            news = translate(_PLURAL_HEADLINES[alert_type], language)
     return news.format(count=count)
 
 

@@ -23,7 +23,7 @@ from i18n.messages import as_json, from_json, joined, msg
 from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
-from sync.engine.erp_client import choose_identity
+from sync.engine.client_identity import choose_identity
 from sync.error_codes.names import LOGIN_REFUSED, REDIS, SESSION_REFUSED, UNREADABLE
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity

@@ -14,7 +14,7 @@ from i18n.catalog import former_wordings
 from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Scope
-from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
+from models.pagination import PAGE_SIZE, Key, Page, following, paged, with_position_by_id
 from models.schema.statements import build_from, within
 from models.schema.tables import AuditRow, ConnectionRow, SyncJobRow
 
@@ -97,7 +97,7 @@ def page(  # noqa: PLR0913 - all by name
         return [build_from(AuditEntry, row) for row in rows]
 
     found = paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
-    return placed_by_id(found, query, AuditRow.id, database.rows_in_time) if with_place else found
+    return with_position_by_id(found, query, AuditRow.id, database.rows_in_time) if with_place else found
 
 
 def iterate(

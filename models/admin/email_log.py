@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from models.connections.alert_outbox import AlertType, DeliveryStatus
 from models.database import Database
 from models.enums import Scope
-from models.pagination import Key, Page, beyond, nearest_first, paged, placed
+from models.pagination import Key, Page, after_key, nearest_first, paged, with_position
 from models.schema.statements import build_from, within
 from models.schema.tables import AlertRow, ConnectionRow
 
@@ -63,7 +63,7 @@ def page(database: Database, scope: Scope, *, users: bool = False, key: Key | No
 
     found = paged(fetch, key=key, at=lambda mail: (mail.at, mail.id))
     # gathering all mails from their alerts takes longer than the page
-    return placed(found, lambda key: _ended(seen, key), database.rows_in_time, total=lambda: None)
+    return with_position(found, lambda key: _ended(seen, key), database.rows_in_time, total=lambda: None)
 
 
 def pending(database: Database, scope: Scope, *, users: bool = False) -> Sequence[Email]:
@@ -99,7 +99,7 @@ def _ended(seen: ColumnElement[bool], key: Key | None) -> Select[*tuple[Any, ...
     query = _emails(seen).where(ended.is_not(None)).order_by(*nearest_first(columns, key))
     if key is None:
         return query
-    return query.where(ended >= key.at if key.newer else ended <= key.at).having(beyond(columns, key))
+    return query.where(ended >= key.at if key.newer else ended <= key.at).having(after_key(columns, key))
 
 
 def _read(database: Database, query: Select[*tuple[Any, ...]], seen: ColumnElement[bool]) -> Sequence[Email]:

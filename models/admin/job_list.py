@@ -36,7 +36,7 @@ from sqlalchemy import (
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
-from models.pagination import PAGE_SIZE, Key, OrderColumns, Page, beyond, nearest_first, paged, placed
+from models.pagination import PAGE_SIZE, Key, OrderColumns, Page, after_key, nearest_first, paged, with_position
 from models.schema.record_summary import RecordSummary
 from models.schema.statements import IS_LINK_OF_JOB, build_from
 from models.schema.tables import ConnectionRow, LinkRow, NoteRow, SyncJobRow
@@ -136,8 +136,8 @@ class Order:
     sort: Sort = Sort.RECEIVED
     key: Key | None = None
 
-    def beyond(self, rows: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the table, or some of its rows
-        after = beyond(self._columns(rows), self.key, ascending=self.sort.ascending)
+    def after_key(self, rows: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the table, or some of its rows
+        after = after_key(self._columns(rows), self.key, ascending=self.sort.ascending)
         return and_(after, getattr(rows, self.sort.column).is_not(None))  # the condition of the partial indexes
 
     def nearest_first(self, rows: Any) -> OrderColumns:  # noqa: ANN401 - the same
@@ -201,7 +201,7 @@ def page(
 def page_with_place(database: Database, job_filter: JobFilter, *, key: Key | None, sort: Sort) -> Page[JobView]:
     """Return a page of a list, with its position if that is quick to count."""
     found = page(database, job_filter, key=key, sort=sort)
-    return placed(found, _lines(job_filter, sort), database.rows_in_time)
+    return with_position(found, _lines(job_filter, sort), database.rows_in_time)
 
 
 def page_with_totals(
@@ -211,11 +211,11 @@ def page_with_totals(
     found = page(database, job_filter, key=key, sort=sort)
     of_all = totals(database, job_filter) if found.lines else None
     count = of_all.count if of_all else None
-    return placed(found, _lines(job_filter, sort), database.rows_in_time, total=lambda: count), of_all
+    return with_position(found, _lines(job_filter, sort), database.rows_in_time, total=lambda: count), of_all
 
 
 def _lines(job_filter: JobFilter, sort: Sort) -> Callable[[Key | None], Select[int] | CompoundSelect[int]]:
-    return lambda key: _gathered(job_filter, select(JOBS.id).where(Order(sort, key).beyond(JOBS)))
+    return lambda key: _gathered(job_filter, select(JOBS.id).where(Order(sort, key).after_key(JOBS)))
 
 
 def every(database: Database, job_filter: JobFilter, *, sort: Sort = Sort.RECEIVED) -> Iterator[JobView]:
@@ -300,7 +300,7 @@ def _among_first(job_filter: JobFilter, order: Order) -> Select[int]:
         depth = MAX_SCATTERED_ROWS
     of_connection = (
         select(*_columns(job_filter, order))
-        .where(*_only_connection(job_filter), order.beyond(JOBS))
+        .where(*_only_connection(job_filter), order.after_key(JOBS))
         .order_by(*order.nearest_first(JOBS))
         .limit(depth)
     )
@@ -332,7 +332,7 @@ def _has_few_rows(database: Database, job_filter: JobFilter) -> bool:
 
 def _at_connections(job_filter: JobFilter, order: Order) -> Select[int]:
     """Read all rows of the visible connections, if they are few."""
-    visible = select(*_columns(job_filter, order)).where(job_filter.at_connections(JOBS), order.beyond(JOBS))
+    visible = select(*_columns(job_filter, order)).where(job_filter.at_connections(JOBS), order.after_key(JOBS))
     rows = visible.cte().prefix_with("MATERIALIZED").c
     matching = select(rows.id).where(*job_filter.conditions(rows))
     return matching.order_by(*order.nearest_first(rows))
@@ -350,7 +350,7 @@ def _by_day(job_filter: JobFilter, order: Order, *, limit: int) -> Select[int]:
     days = select(cast(day, Date).label("day")).subquery()
     columns = (JOBS.id, JOBS[order.sort.column])
     of_day = select(*columns).where(
-        JOBS.record_date == days.c.day, *job_filter.conditions(JOBS), order.beyond(JOBS)
+        JOBS.record_date == days.c.day, *job_filter.conditions(JOBS), order.after_key(JOBS)
     )
     nearest = of_day.order_by(*order.nearest_first(JOBS)).limit(limit).lateral()
     found = select(nearest.c.id).select_from(days).join(nearest, true())
@@ -360,7 +360,7 @@ def _by_day(job_filter: JobFilter, order: Order, *, limit: int) -> Select[int]:
 def _by_rarest_condition(job_filter: JobFilter, order: Order) -> Select[int]:
     """Find the jobs of a filter by its rarest condition, then sort them."""
     columns = (JOBS.id, JOBS[order.sort.column])
-    found = _gathered(job_filter, select(*columns).where(order.beyond(JOBS))).cte()
+    found = _gathered(job_filter, select(*columns).where(order.after_key(JOBS))).cte()
     found = found.prefix_with("MATERIALIZED")
     return select(found.c.id).order_by(*order.nearest_first(found.c))
 

@@ -21,7 +21,7 @@ from models.connections.settings import LOGIN_FIELDS, ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
 from models.enums import EntityType, Scope, plural_of
-from models.pagination import Key, Page, following, paged, placed_by_id
+from models.pagination import Key, Page, following, paged, with_position_by_id
 from models.receivers import outbox
 from models.receivers.outbox import OutgoingEvent
 from models.schema.audit_entries import add_entry
@@ -210,7 +210,7 @@ class Operations:
     def record_login(
         self, connection_id: int, values: Mapping[str, object], *, actor: str, now: datetime
     ) -> int | None:
-        """Count a login in settings that are saved at once; return the id with which :meth:`delete` uncounts it.
+        """Count a login in settings that are saved at once. Pass the returned id to :meth:`delete` to undo it.
 
         Return None if the actor saved the same login within the hour: it counts once. The same login of another
         actor counts again, because not counting it would reveal that it is right. Raises LoginTriesError if logins
@@ -418,7 +418,11 @@ class Operations:
             return [self._read_even_unreadable(row) for row in rows]
 
         found = paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
-        return placed_by_id(found, query, OperationRow.id, self._database.rows_in_time) if with_place else found
+        return (
+            with_position_by_id(found, query, OperationRow.id, self._database.rows_in_time)
+            if with_place
+            else found
+        )
 
     def delete_old_logins(self, *, before: datetime) -> None:
         """Delete the entered logins of operations from before an instant that have no result."""

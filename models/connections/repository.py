@@ -359,7 +359,9 @@ class Connections:
         """Save the result of a test that began ``at`` an instant (UTC), unless a later one is saved."""
         latest = _update_if_not_tested_after(connection_id, at)
         change = latest.values(tested_at=at, failed_checks=failed_checks, failed_login=False)
-        self._database.execute(change if failed_checks else change.values(unproven_since=_unless_before(at)))
+        self._database.execute(
+            change if failed_checks else change.values(unproven_since=_unproven_since_if_after(at))
+        )
 
     def save_login_result(self, connection_id: int, *, works: bool, at: datetime) -> None:
         """Save whether the credentials worked at an instant (UTC), unless a test began later.
@@ -371,7 +373,7 @@ class Connections:
             change = latest.where(or_(row.failed_login, row.unproven_since <= at)).values(
                 failed_checks=case((row.failed_login, 0), else_=row.failed_checks),
                 failed_login=False,
-                unproven_since=_unless_before(at),
+                unproven_since=_unproven_since_if_after(at),
             )
         else:
             login_only = or_(row.failed_login, row.failed_checks == 0)
@@ -500,8 +502,8 @@ def _update_if_not_tested_after(connection_id: int, at: datetime) -> Update:
     return update(ConnectionRow).where(ConnectionRow.id == connection_id, or_(later.is_(None), ~later))
 
 
-def _unless_before(at: datetime) -> ColumnElement[datetime | None]:
-    """Return since when a connection is unproven; None if a test or login at ``at`` worked after that."""
+def _unproven_since_if_after(at: datetime) -> ColumnElement[datetime | None]:
+    """Return ``unproven_since``, or None if it is before ``at``, when a test or a login succeeded."""
     return case((ConnectionRow.unproven_since > at, ConnectionRow.unproven_since))
 
 

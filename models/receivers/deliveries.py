@@ -18,7 +18,7 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import Role
-from models.pagination import PAGE_SIZE, Key, Page, following, paged, placed_by_id
+from models.pagination import PAGE_SIZE, Key, Page, following, paged, with_position_by_id
 from models.receivers.outbox import DeliveryProblem, DeliveryState, DisabledBecause, EventType
 from models.receivers.repository import disable, fail_unsubscribed, host_of, is_subscribed
 from models.schema.locks import FOR_NO_KEY_UPDATE
@@ -239,7 +239,7 @@ def log_page(
         ]
 
     found = paged(fetch, key=key, at=lambda line: (line.created_at, line.id), size=size)
-    return placed_by_id(found, query, EventDeliveryRow.id, database.rows_in_time) if with_place else found
+    return with_position_by_id(found, query, EventDeliveryRow.id, database.rows_in_time) if with_place else found
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:

@@ -115,9 +115,10 @@ class Invoices:
             return replace(NO_ENTRIES, title=title(invoice))
         item = PreparedInvoice(job, title(invoice), voucher, year.number)
         if former := self._context.former_link(job.record):
-            return self._verify_former_link(item, former)
-        if job.outcome_unknown and (found := self._verify_earlier_attempt(item)):
-            return found
+            return self._restore_link(item, former)
+        if job.outcome_unknown:
+            sent_as = job.sent_as or self._context.settings.posting  # the setting may have changed since
+            return self._find_and_link(item, sent_as=sent_as) or item
         return item
 
     def _set_summary(self, invoice: Invoice) -> None:
@@ -136,9 +137,9 @@ class Invoices:
             self._first_vouchers.read_back(job.record, self.voucher(invoice), voucher_vat=voucher_vat)
         return UNCHANGED
 
-    def _verify_former_link(self, item: PreparedInvoice, former: str) -> Success:
-        """Find what was posted before links were set aside. Raises :class:`RejectedError` if it is not there."""
-        if found := self._verify(item, sent_as="ledger"):  # the question to a person covers drafts too
+    def _restore_link(self, item: PreparedInvoice, former: str) -> Success:
+        """Link again what was posted before links were set aside. Raises RejectedError if the ledger lacks it."""
+        if found := self._find_and_link(item, sent_as="ledger"):  # the question to a person covers drafts too
             return found
         raise RejectedError(
             msg(
@@ -153,10 +154,6 @@ class Invoices:
             ),
         )
 
-    def _verify_earlier_attempt(self, item: PreparedInvoice) -> Success | None:
-        """Link the voucher if an earlier attempt saved it, perhaps with other posting settings than today's."""
-        return self._verify(item, sent_as=item.job.sent_as or self._context.settings.posting)
-
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post the vouchers, one fiscal year after the other. An error that stops one year stops the following."""
         results: dict[int, Success | SyncError] = {}
@@ -170,7 +167,7 @@ class Invoices:
 
     def _post_year(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
         """Post the first voucher of each VAT code alone and read it back, then post the rest together."""
-        results = self._link_already_posted(batch)
+        results = self._find_and_link_batch(batch)
         rest = [item for item in batch if item.job.id not in results]
         while first := next((each for each in rest if self._first_vouchers.unverified_codes(each.voucher)), None):
             rest.remove(first)
@@ -180,11 +177,11 @@ class Invoices:
                 return results | _for_all(rest, _as_not_attempted(result))
         return results | (self._post_in_one_call(rest, year=year) if rest else {})
 
-    def _link_already_posted(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
+    def _find_and_link_batch(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
         """Link vouchers that were posted but have no link, as after a failover of our database.
 
-        24SevenOffice refuses a number that it has, unless it assigns the numbers itself. Jobs with an unknown
-        outcome were verified before.
+        24SevenOffice refuses a number that it has, unless it assigns the numbers itself. :meth:`prepare` has
+        already searched for the vouchers whose outcome is unknown.
         """
         new = [item for item in batch if not item.job.outcome_unknown]
         if not new or self._context.settings.voucher_number == "moment":
@@ -224,7 +221,7 @@ class Invoices:
         except SyncError as error:
             return _for_all(batch, error)
         return {
-            item.job.id: _with_unknown_outcome(error_as_value(item.title, self._link_and_read_back, item))
+            item.job.id: _with_unknown_outcome(error_as_value(item.title, self._save_link_and_read_back, item))
             for item in batch
         }
 
@@ -235,9 +232,9 @@ class Invoices:
         first = self._context.erp.next_voucher_number(batch[0].voucher.day)
         return [replace(item, voucher=replace(item.voucher, number=first + n)) for n, item in enumerate(batch)]
 
-    def _link_and_read_back(self, item: PreparedInvoice) -> Success:
-        """Link what was posted, and read it back if it is the first of a VAT code."""
-        saved = self._link_voucher(item, item.voucher.number)
+    def _save_link_and_read_back(self, item: PreparedInvoice) -> Success:
+        """Link a voucher that was just posted, and read it back if it is the first of a VAT code."""
+        saved = self._save_link(item, item.voucher.number)
         if self._first_vouchers.unverified_codes(item.voucher):
             self._first_vouchers.read_back(item.job.record, item.voucher)
         return saved
@@ -249,7 +246,7 @@ class Invoices:
         results: dict[int, Success | SyncError] = {}
         for item in batch:
             found = _with_unknown_outcome(
-                error_as_value(item.title, self._verify, item, sent_as=self._context.settings.posting)
+                error_as_value(item.title, self._find_and_link, item, sent_as=self._context.settings.posting)
             )
             if found:
                 results[item.job.id] = found
@@ -273,7 +270,7 @@ class Invoices:
             self._drop_cached_setup(refusal)
         return lost[0] if lost else refusal
 
-    def _verify(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
+    def _find_and_link(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
         """Link the voucher if an earlier call saved it; return None if the ledger does not have it.
 
         Raises :class:`RejectedError` if the ledger has another voucher, or if it may be a draft in the journal.
@@ -288,14 +285,14 @@ class Invoices:
         return found
 
     def _link_if_posted(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
-        """Link an invoice's voucher if the lines have it. Raises :class:`RejectedError` if they have another."""
+        """Link the invoice's voucher if these lines have it. Raises RejectedError if they have another one."""
         posted = [line for line in lines if line.invoice_number == str(item.voucher.invoice_number)]
         number = find_posted(item.voucher, posted)
         if number is None and has_differing_voucher(item.voucher, posted):
             raise _voucher_differs_error(item)
-        return None if number is None else self._link_voucher(item, number)
+        return None if number is None else self._save_link(item, number)
 
-    def _link_voucher(self, item: PreparedInvoice, number: int) -> Success:
+    def _save_link(self, item: PreparedInvoice, number: int) -> Success:
         self._context.save_link(item.job.record, remote_id=f"{item.year}/{number}")
         amount = format_kroner(item.voucher.receivable.amount)
         message = msg("Voucher {number}/{year}, {amount} kroner.", number=number, year=item.year, amount=amount)

@@ -1,4 +1,4 @@
-"""Many requests at once with little CPU of our own, which would distort the measurement."""
+"""Sends many requests at once, with little CPU, because our own CPU would distort the measurement."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ class Request:
     authorization: str = ""
 
     def packed(self, host: str) -> bytes:
-        """Return the request as HTTP."""
+        """Return the bytes of the HTTP request."""
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(self.body)}"]
         lines += ["Content-Type: application/json"] if self.body else []
         lines += [f"Authorization: {self.authorization}"] if self.authorization else []

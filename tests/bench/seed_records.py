@@ -1,11 +1,11 @@
-"""A firm's first records, and whether they were synced."""
+"""Enters a firm's first records, and checks that they were synced."""
 
 from local.demo_user import expect
-from tests.bench.setup import Scene
+from tests.bench.setup import BenchSystem
 from tests.journeys.firm import SALE_ACCOUNTS, Firm, Record
 
 
-def enter(running_system: Scene, firm: Firm, count: int) -> dict[str, list[Record]]:
+def enter(running_system: BenchSystem, firm: Firm, count: int) -> dict[str, list[Record]]:
     """Enter ``count`` customers, projects and invoices, each invoice on its own project."""
     for account in SALE_ACCOUNTS:
         firm.enter("financialAccounts", **account)

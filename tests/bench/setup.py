@@ -60,8 +60,8 @@ class Part:
     memory: Mapping[int, int]
 
 
-class Scene:
-    """A running system with the actions of the rows."""
+class BenchSystem:
+    """A running system for one row of the report, and the actions on it."""
 
     def __init__(self, running: RunningSystem) -> None:
         self.running_system = running
@@ -114,10 +114,12 @@ class Scene:
             record = models.enums.Record(entity_type, str(moment_id))
             if link := links.find(database, firm.connection.id, record):
                 links.save(database, added.id, record, link, now=clock())
-        way = firm.connection.settings.voucher_vat
-        for check in vat_checks.find(database, firm.connection.id, way):
-            vat_checks.begin(database, added.id, way, [check.vat_code], record_id=check.record_id, now=clock())
-            vat_checks.decide(database, added.id, way, check.record_id, check.status, now=clock())
+        voucher_vat = firm.connection.settings.voucher_vat
+        for check in vat_checks.find(database, firm.connection.id, voucher_vat):
+            vat_checks.begin(
+                database, added.id, voucher_vat, [check.vat_code], record_id=check.record_id, now=clock()
+            )
+            vat_checks.decide(database, added.id, voucher_vat, check.record_id, check.status, now=clock())
         return added.id, f"{firm.webhook_url.rpartition('/')[0]}/{token}"
 
     def enter(self, firm: Firm, resource: str, records: Sequence[Mapping[str, object]]) -> list[Record]:
@@ -126,7 +128,7 @@ class Scene:
         return self.moment([Request("POST", path, json.dumps(each).encode(), KEY) for each in records])
 
     def moment(self, requests: Sequence[Request]) -> list[Record]:
-        """Do many things in Moment."""
+        """Send requests to Moment at once, and return the records in the responses."""
         answers = send_all(self.stack.addresses["moment"], requests, connections=WRITERS)
         expect("refused", [each.body for each in answers if each.status not in {200, 201}], [])
         return [json.loads(each.body) for each in answers]
@@ -144,7 +146,7 @@ class Scene:
         self.running_system.beat(f"sync_{entity_type}s", connection_id)
 
     def late(self, firm: Firm, *, moment: float, twentyfour: float) -> None:
-        """Let each call take at least that many seconds, and count calls from now on."""
+        """Set the latency of both systems in seconds, and count calls from now on."""
         for system, seconds in (("moment", moment), ("twentyfour", twentyfour)):
             firm.control(system, "PUT", "latency", {"seconds": seconds})
             firm.control(system, "DELETE", "calls")
@@ -199,7 +201,7 @@ def notifications(webhook_url: str, records: Sequence[Record], *, kind: str = "i
 
 
 @contextmanager
-def scene(**settings: str) -> Iterator[Scene]:
+def bench_system(**settings: str) -> Iterator[BenchSystem]:
     """Run a system for one row, with these settings; its log is ``var/bench/log``."""
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as state, LOG.open("a") as log:
@@ -210,4 +212,4 @@ def scene(**settings: str) -> Iterator[Scene]:
         with running_system(
             Path(state), settings=UNLIMITED | settings, log=log_line, stack_class=BenchStack
         ) as running:
-            yield Scene(running)
+            yield BenchSystem(running)

@@ -1,4 +1,4 @@
-"""The rows of the bench at small numbers, so that a change of the product or the sandbox does not break them unseen."""
+"""Runs each benchmark with small numbers, to notice when a change breaks one."""
 
 from collections.abc import Iterator
 from importlib import import_module

@@ -20,7 +20,7 @@ FOLDER = ROOT / "var" / "chaos"
 @click.option("--seeds", default=1, help="How many days, each with the next seed [1]")
 @click.option("--mistake", "mistakes", multiple=True, help="A mistake to plant, for the checker to find")
 def main(seed: int, seeds: int, mistakes: tuple[str, ...]) -> None:
-    """Play chaotic days, and fail unless nothing was lost, duplicated, wrong, stuck or unmailed on any of them."""
+    """Play chaotic days. Fail if anything was lost, duplicated, wrong or not mailed, or needed attention needlessly."""
     end_on_signals()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def main(seed: int, seeds: int, mistakes: tuple[str, ...]) -> None:
 
 
 def _played(chaos: Chaos, *, log: Path) -> Played:
-    """Play a day; the output of its processes is kept if something was wrong."""
+    """Play a day. Keep the output of its processes only if something was wrong."""
     with log.open("w") as lines:
         played = play(chaos, log=lambda name, line: print(f"{name:<8} | {line}", file=lines, flush=True))
     if is_clean(played):

@@ -32,7 +32,7 @@ class HostClock:
         self._file = folder / f"clock of {host}"
 
     def set(self, seconds: float) -> None:
-        """Set the clock ahead by ``seconds``, or behind if negative."""
+        """Set the clock ahead by ``seconds``, or back if they are negative."""
         changed = self._file.with_suffix(".new")
         changed.write_text(str(seconds))
         changed.rename(self._file)
@@ -44,7 +44,7 @@ class HostClock:
         return datetime.now(UTC) + timedelta(seconds=self.ahead())
 
     def install(self) -> None:
-        """Make this process read it."""
+        """Make this process use the clock of its host."""
 
         class Datetime(datetime):
             """The datetime of Celery, which compares when a message expires."""

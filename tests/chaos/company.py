@@ -1,4 +1,4 @@
-"""A firm from outside the integration: its two systems, its mailbox, and the actions there."""
+"""Both remote systems and the mail server as a firm uses them, without the integration."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -19,8 +19,8 @@ CREDENTIALS = {
 }
 
 
-class Outside:
-    """Works in both systems, at ``addresses`` by name; raises RequestException if one of them fails."""
+class RemoteSystems:
+    """Both remote systems and the mail server, at ``addresses`` by name. Raises RequestException if one fails."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
         self._addresses = addresses
@@ -53,12 +53,12 @@ class Outside:
         return record
 
     def moment(self, resource: str) -> list[Record]:
-        """Return what Moment has."""
+        """Return the records of a resource in Moment."""
         return list(self.control("moment", "GET", f"books/{COMPANY}/{resource}"))
 
-    def records(self, shelf: str) -> list[Record]:
-        """Return the 24SevenOffice records."""
-        return list(self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}"))
+    def records(self, resource: str) -> list[Record]:
+        """Return the records of a resource in 24SevenOffice."""
+        return list(self.control("twentyfour", "GET", f"books/{CLIENT}/{resource}"))
 
     def mails(self) -> list[Record]:
         """Return all mails that have arrived."""

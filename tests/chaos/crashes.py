@@ -75,7 +75,7 @@ class Point:
 
 POINTS = (
     Point(name="received, not answered", owner=polls, function="enqueue", after=True),
-    Point(name="claimed, nothing done", owner=Runner, function="_execute"),
+    Point(name="leased, nothing done", owner=Runner, function="_execute"),
     Point(name="voucher made, not posted", owner=TwentyFourGateway, function="post"),
     Point(
         name="voucher posted, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.INVOICE
@@ -121,7 +121,7 @@ POINTS = (
 
 VOUCHERS = b"SaveBundleList"
 CUTS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_execute", action=CUT_OFF),
+    Point(name="leased, nothing done", owner=Runner, function="_execute", action=CUT_OFF),
     Point(name="voucher about to leave", owner=HTTPAdapter, function="send", action=CUT_OFF, sending=VOUCHERS),
     Point(
         name="voucher under way",
@@ -139,13 +139,13 @@ CUTS = (
         action=CUT_OFF,
     ),
     Point(name="done, not completed", owner=leases, function="complete", action=CUT_OFF),
-    Point(name="in the midst of settling", owner=leases, function="_complete_one", action=CUT_OFF),
+    Point(name="completing a batch", owner=leases, function="_complete_one", action=CUT_OFF),
 )
 """Instants at which a host is cut off from everything, with its worker in the middle of a batch."""
 
 
 STOPS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_execute", action=STOPPED),
+    Point(name="leased, nothing done", owner=Runner, function="_execute", action=STOPPED),
     *(
         Point(name=f"{name} about to leave", owner=HTTPAdapter, function="send", action=STOPPED, sending=sending)
         for name, sending in (("voucher", VOUCHERS), ("customer", b"SaveCompanies"), ("expense", b"externalId"))
@@ -158,15 +158,17 @@ STOPS = (
         action=STOPPED,
     ),
     Point(name="done, not completed", owner=leases, function="complete", action=STOPPED),
-    Point(name="in the midst of settling", owner=leases, function="_complete_one", action=STOPPED),
+    Point(name="completing a batch", owner=leases, function="_complete_one", action=STOPPED),
 )
 """Instants at which a process stops and continues later, like a paused machine."""
 
 
 class Crashes:
-    """The crash points that are armed and those reached, in a ``folder`` that all processes of a day share.
+    """The armed and the reached points, as files in a folder that all processes of a day share.
 
-    ``host`` is the name of the host that this process runs on, if it can be cut off.
+    Args:
+        folder: the folder of the day.
+        host: the name of the host that this process runs on, if it can be cut off.
     """
 
     def __init__(self, folder: Path, *, host: str = "") -> None:
@@ -190,11 +192,11 @@ class Crashes:
         return Counter(each.name.rpartition(".")[0] for each in self._reached.iterdir())
 
     def note(self, title: str) -> None:
-        """Count another event in a process."""
+        """Count an event that is not a crash point."""
         (self._reached / f"{title}.{uuid4().hex}").touch()
 
-    def come_to(self, point: Point) -> None:
-        """Apply the point's fate if it is armed."""
+    def reach(self, point: Point) -> None:
+        """Kill, stop or cut off this process if the point is armed."""
         if not self._is_time(point.title):
             return
         if point.action == KILLED:
@@ -224,7 +226,7 @@ class Crashes:
     def install(self) -> None:
         """Install the points in this process."""
         for point in (*POINTS, *STOPS, *(CUTS if self._host else ())):
-            _wrap(point, self.come_to)
+            _wrap(point, self.reach)
 
 
 def _stop(seconds: float) -> None:
@@ -233,17 +235,17 @@ def _stop(seconds: float) -> None:
     signal.pthread_kill(get_ident(), signal.SIGSTOP)  # sent to the process, it might reach this thread later
 
 
-def _wrap(point: Point, come_to: Callable[[Point], None]) -> None:
+def _wrap(point: Point, reach: Callable[[Point], None]) -> None:
     function = getattr(point.owner, point.function)
 
     @wraps(function)
     def mortal(*args: Any, **kwargs: Any) -> Any:
         armed = point.is_for(args)
         if armed and not point.after:
-            come_to(point)
+            reach(point)
         answer = function(*args, **kwargs)
         if armed and point.after:
-            come_to(point)
+            reach(point)
         return answer
 
     setattr(point.owner, point.function, mortal)

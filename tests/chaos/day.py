@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from tests.chaos.company import Outside, Record
+from tests.chaos.company import Record, RemoteSystems
 from tests.chaos.faults import Event
 from tests.chaos.purchases import SUPPLIER, Purchases
 from tests.factories import organization_numbers
@@ -37,23 +37,23 @@ class Day:
     ``refused`` collects the ids of the invoices that 24SevenOffice must refuse.
     """
 
-    def __init__(self, outside: Outside, *, rng: Random) -> None:
-        self._outside, self._rng = outside, rng
+    def __init__(self, remotes: RemoteSystems, *, rng: Random) -> None:
+        self._remotes, self._rng = remotes, rng
         self._numbers = count(1)
         self._organizations = organization_numbers()
         self._customers: list[int] = []
         self._projects: list[Record] = []
         self._sold: list[int] = []
-        self.purchases = Purchases(outside, rng=rng)
+        self.purchases = Purchases(remotes, rng=rng)
         self.refused: set[str] = set()
 
     def open(self) -> None:
-        """Create what the firm has had for long: accounts, a supplier, a customer and a project."""
-        outside = self._outside
-        self._accounts = [outside.enter("financialAccounts", **account)["id"] for account in SALE_ACCOUNTS]
-        self._unknown_account = outside.enter("financialAccounts", **UNKNOWN_ACCOUNT)["id"]
-        self._locked = next(year["year"] for year in outside.records("years") if year["locked"])
-        outside.book("customers", SUPPLIER)
+        """Create what the firm has from the start: accounts, a supplier, a customer and a project."""
+        remotes = self._remotes
+        self._accounts = [remotes.enter("financialAccounts", **account)["id"] for account in SALE_ACCOUNTS]
+        self._unknown_account = remotes.enter("financialAccounts", **UNKNOWN_ACCOUNT)["id"]
+        self._locked = next(year["year"] for year in remotes.records("years") if year["locked"])
+        remotes.book("customers", SUPPLIER)
         self._new_customer()
         self._new_project()
 
@@ -71,7 +71,7 @@ class Day:
             (self._send_again, 3, 0.3),
             (self.purchases.enter, 9, 0),
             (self.purchases.correct, 1, 0.4),
-            (self.purchases.take_back, 1, 0.4),
+            (self.purchases.reverse, 1, 0.4),
             (self.purchases.scan_later, 2, 0.3),
         )
         for act, times, earliest in events:
@@ -83,19 +83,19 @@ class Day:
         values = {**actor, "name": f"{actor['name']} {n}", "email": f"post-{n}@example.com"}
         if "customerType" not in actor:
             values["organizationNumber"] = next(self._organizations)
-        self._customers.append(self._outside.enter("customers", **values)["id"])
+        self._customers.append(self._remotes.enter("customers", **values)["id"])
 
     def _change_customer(self) -> None:
         email = f"new-{next(self._numbers)}@example.com"
-        self._outside.change("customers", self._rng.choice(self._customers), email=email)
+        self._remotes.change("customers", self._rng.choice(self._customers), email=email)
 
     def _new_project(self) -> None:
         name, customer = f"Prosjekt {next(self._numbers)} på Sjusjøen", self._rng.choice(self._customers)
-        self._projects.append(self._outside.enter("projects", name=name, customerId=customer))
+        self._projects.append(self._remotes.enter("projects", name=name, customerId=customer))
 
     def _change_project(self) -> None:
         name = f"Prosjekt {next(self._numbers)}, byggetrinn 2"
-        self._outside.change("projects", self._rng.choice(self._projects)["id"], name=name)
+        self._remotes.change("projects", self._rng.choice(self._projects)["id"], name=name)
 
     def _sell(self) -> None:
         self._sold += [self._invoice() for _ in range(self._rng.randint(1, 3))]
@@ -104,7 +104,7 @@ class Day:
         self._invoice(exportState="doNotTransfer")
 
     def _sell_what_is_refused(self) -> None:
-        """In a year that is locked, or on an account that 24SevenOffice does not have."""
+        """Write an invoice in a locked year, or on an account that 24SevenOffice does not have."""
         reasons: tuple[dict[str, Any], ...] = (
             {"invoiceDate": f"{self._locked}-06-30"},
             {"invoiceLines": [self._line(account=self._unknown_account)]},
@@ -113,20 +113,20 @@ class Day:
 
     def _credit(self) -> None:
         if self._sold:
-            self._outside.press("credit", self._sold.pop())
+            self._remotes.press("credit", self._sold.pop())
 
     def _send_again(self) -> None:
         """Send some old webhooks again."""
-        sent = [each["body"] for each in self._outside.deliveries()]
+        sent = [each["body"] for each in self._remotes.deliveries()]
         for body in self._rng.sample(sent, min(3, len(sent))):
-            self._outside.notify(body)
+            self._remotes.notify(body)
 
     def _invoice(self, **more: object) -> int:
         project = self._rng.choice(self._projects)
         lines = [self._line() for _ in range(self._rng.randint(1, 4))]
         parties = {"customerId": project["customerId"], "projectId": project["id"]}
-        draft: int = self._outside.enter("invoices", **{**parties, "invoiceLines": lines, **more})["id"]
-        self._outside.press("finalize", draft)
+        draft: int = self._remotes.enter("invoices", **{**parties, "invoiceLines": lines, **more})["id"]
+        self._remotes.press("finalize", draft)
         return draft
 
     def _line(self, *, account: int = 0, price: str = "") -> Record:

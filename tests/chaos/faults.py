@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from local.processes import Process
 from tests.chaos.clocks import HostClock
-from tests.chaos.company import Outside
+from tests.chaos.company import RemoteSystems
 from tests.chaos.crashes import CUTS, POINTS, STOPS, VOUCHERS, Crashes, Point
 from tests.chaos.hosts import Cables
 from tests.chaos.short_timeouts import LEASE_SECONDS
@@ -44,7 +44,7 @@ FAULTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
 SLOW, LONGER_THAN_ANY_TIMEOUT = 0.4, 1.6
-POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
+POINTS_ARMED, PROCESS_FAULTS, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
 SILENCE_SECONDS = 3, 6
 """How long a system does not respond: long enough for the breaker to open, and for an alert to be due."""
 
@@ -58,18 +58,22 @@ CUT_SECONDS = LEASE_SECONDS + 1, LEASE_SECONDS + 4
 class Troubles:
     """Applies faults to a running system, with a random generator of its own.
 
-    ``restarter`` decides how long a killed process stays dead, ``crashes`` are the crash points of its processes,
-    and ``outside`` sets the faults of both remote systems.
+    Args:
+        stack: the system.
+        restarter: decides how long a killed process stays dead.
+        crashes: the crash points of its processes.
+        remotes: where the faults of both remote systems are set.
+        rng: the random generator of the faults alone.
     """
 
     def __init__(
-        self, stack: ChaosStack, restarter: Restarter, crashes: Crashes, outside: Outside, *, rng: Random
+        self, stack: ChaosStack, restarter: Restarter, crashes: Crashes, remotes: RemoteSystems, *, rng: Random
     ) -> None:
-        self._stack, self._restarter, self._crashes, self._outside, self._rng = (
+        self._stack, self._restarter, self._crashes, self._remotes, self._rng = (
             stack,
             restarter,
             crashes,
-            outside,
+            remotes,
             rng,
         )
         self._cables = Cables(stack.hosts, crashes.wishes, seconds=partial(rng.uniform, *CUT_SECONDS))
@@ -87,8 +91,8 @@ class Troubles:
             yield rng.uniform(0, seconds / 2), arm
         for point in rng.sample(STOPS, max(1, round(STOPS_ARMED * size))):
             yield rng.uniform(0, 0 if point.sending else seconds / 2), partial(self._crashes.arm, point, skip=0)
-        for cruelty in rng.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
-            yield rng.uniform(0, seconds), cruelty
+        for fault in rng.sample(self._process_faults(), round(PROCESS_FAULTS * size)):
+            yield rng.uniform(0, seconds), fault
         for point in rng.sample(CUTS, max(1, round(CUTS_ARMED * size))):
             latest = 0 if point.sending else seconds / 2  # a whole day's vouchers may leave in a few calls
             yield rng.uniform(0, latest), partial(self._arm_a_cut, point)
@@ -104,13 +108,13 @@ class Troubles:
         self._cables.tend()
 
     def pending(self) -> bool:
-        """Return whether any fault of a call is still to come, or a host is cut off."""
+        """Return whether a fault has not happened yet, or a host is cut off."""
         return self._cables.pending() or any(self._faults(system)["pending"] for system in SYSTEMS)
 
     def end(self) -> None:
         """Remove all faults from both systems, and disarm all points."""
         for system in SYSTEMS:
-            self._outside.control(system, "DELETE", "faults")
+            self._remotes.control(system, "DELETE", "faults")
         self._crashes.disarm()
         self._cables.end()
         if self._second_beat:
@@ -118,20 +122,20 @@ class Troubles:
             self._second_beat = None
 
     def counted(self) -> Counter[str]:
-        """Return what really happened so far, by kind."""
-        deliveries = self._outside.deliveries()
+        """Count the faults that have happened so far, by kind."""
+        deliveries = self._remotes.deliveries()
         lost = Counter({"notification lost": sum(each["state"] == "lost" for each in deliveries)})
         played = sum((Counter[str](self._faults(system)["played"]) for system in SYSTEMS), Counter[str]())
         return self._done + played + self._crashes.reached() + lost
 
     def longest(self) -> float:
         """Return the longest time in seconds that a writing call took until it was done."""
-        times = self._outside.control("twentyfour", "GET", "longest")
+        times = self._remotes.control("twentyfour", "GET", "longest")
         writes = (seconds for operation, seconds in times.items() if operation.startswith("Save"))
         return float(max(writes, default=0))
 
     def _faults(self, system: str) -> dict[str, Any]:
-        return dict(self._outside.control(system, "GET", "faults"))
+        return dict(self._remotes.control(system, "GET", "faults"))
 
     def _fault(self, system: str, operation: str, kind: str) -> Callable[[], None]:
         more: dict[str, Any] = {"seconds": 1}
@@ -140,12 +144,12 @@ class Troubles:
         if "refuse" in kind:
             more |= {"result": self._rng.choice(REFUSALS), "times": self._rng.choice((1, 2))}
         mishap = {"operation": operation, "kind": kind, **more}
-        return partial(self._outside.control, system, "POST", "faults", mishap)
+        return partial(self._remotes.control, system, "POST", "faults", mishap)
 
     def _silence(self, system: str, seconds: float) -> None:
-        """Make a system hang for everyone: it responds to no call and does nothing."""
+        """Make a system hang: it responds to no call, and saves nothing."""
         silence = {"kind": "hang", "lasts": seconds, "seconds": LONGER_THAN_ANY_TIMEOUT}
-        self._outside.control(system, "POST", "faults", silence)
+        self._remotes.control(system, "POST", "faults", silence)
         self._done[f"hung for everybody: {system}"] += 1
 
     def _set_clock(self, host: str, ahead: float) -> None:
@@ -157,10 +161,10 @@ class Troubles:
         """Arm the cut-off of a host at a point; if the call must still be under way then, slow it down."""
         if point.meanwhile:
             slow = {"operation": VOUCHERS.decode(), "kind": "slow", "seconds": SLOW}
-            self._outside.control("twentyfour", "POST", "faults", slow)
+            self._remotes.control("twentyfour", "POST", "faults", slow)
         self._crashes.arm(point, skip=0)
 
-    def _cruelties(self) -> list[Callable[[], None]]:
+    def _process_faults(self) -> list[Callable[[], None]]:
         return [
             *(partial(self._kill, name) for name in (*WORKERS, "web", "beat", "redis", "postgres")),
             *(partial(self._stop, name) for name in WORKERS[:1]),
@@ -173,7 +177,7 @@ class Troubles:
     def _kill(self, name: str) -> None:
         part = self._stack.parts[name]
         if part.alive:
-            self._restarter.let_lie(name, self._rng.uniform(0, 1.5))
+            self._restarter.delay_restart(name, self._rng.uniform(0, 1.5))
             part.kill()
             self._done[f"killed: {name.rstrip(' 2')}"] += 1
 

@@ -60,7 +60,7 @@ class Host:
             kill(holder)
 
     def _wait(self) -> None:
-        """Wait until its network is up."""
+        """Wait until the network of the host is up."""
         ours, theirs = Path("/proc/self/ns/net"), Path(f"/proc/{self._holder.pid}/ns/net")
         deadline = time.monotonic() + START_SECONDS
         while theirs.readlink() == ours.readlink():

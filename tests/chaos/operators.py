@@ -18,7 +18,7 @@ from models.enums import PENDING, EntityType, JobState, Lane
 from models.error_codes import UNSEEN_DRAFT
 from models.inbox import cursors
 from models.schema.tables import AlertRow
-from tests.chaos.company import Outside, Record
+from tests.chaos.company import Record, RemoteSystems
 from tests.chaos.crashes import CUTS
 from tests.chaos.user_changes import ACTOR, DISMISSED, POSTING, RELINKED, TYPES_OFF
 from worker.container import Container, clock
@@ -40,16 +40,16 @@ EXPLAINED_BY = {
 """Error codes for which a person may be asked, with the faults that justify each."""
 
 
-class Office:
+class Operators:
     """The operators' view of the integration; raises DatabaseUnavailableError while the database is down.
 
-    ``outside`` is where they look before they decide. ``needless`` collects questions that no fault explains.
+    Operators look into ``remotes`` before they decide. ``needless_questions`` has those that no fault explains.
     """
 
-    def __init__(self, container: Container, outside: Outside) -> None:
-        self._container, self._database, self._outside = container, container.database, outside
+    def __init__(self, container: Container, remotes: RemoteSystems) -> None:
+        self._container, self._database, self._remotes = container, container.database, remotes
         self._asked: set[int] = set()
-        self.needless: list[str] = []
+        self.needless_questions: list[str] = []
 
     def connect(self, **settings: object) -> str:
         """Add the connection, and return the address of its webhook."""
@@ -60,7 +60,7 @@ class Office:
         return f"{self._container.settings.public_url}/webhooks/moment/{token}"
 
     def unfinished(self) -> list[str]:
-        """Return what will still happen automatically: jobs and mails."""
+        """Return the jobs and mails that are still pending."""
         views = self._jobs(*PENDING)
         in_hand = [
             f"{view.title} is {view.state}: {view.message}"
@@ -68,7 +68,7 @@ class Office:
             if view.due_at is None or view.due_at < clock() + SOON
         ]
         return in_hand + [
-            f"not told yet: {alert.message}" for alert in alert_outbox.pending_alerts(self._database, ADDRESS)
+            f"not mailed yet: {alert.message}" for alert in alert_outbox.pending_alerts(self._database, ADDRESS)
         ]
 
     def unpolled(self, since: datetime) -> list[str]:
@@ -79,8 +79,8 @@ class Office:
         """Return the jobs that need attention."""
         return self._jobs(JobState.NEEDS_ATTENTION)
 
-    def turns(self) -> Iterator[tuple[JobView, list[AlertType]]]:
-        """Return each record with an alert about a problem or its end, in order."""
+    def alerts_by_record(self) -> Iterator[tuple[JobView, list[AlertType]]]:
+        """Yield each record that has alerts, with their types in order."""
         told = defaultdict(list)
         with self._database.transaction() as session:
             for alert in session.scalars(select(AlertRow).order_by(AlertRow.id)):
@@ -89,18 +89,18 @@ class Office:
             if job_id and (view := job_details.find(self._database, job_id)):
                 yield view, turns
 
-    def see_to_it(self, refused: set[str], happened: Callable[[], Counter[str]]) -> None:
-        """Retry, once, what needs attention, except the records that are meant to be refused."""
+    def retry_what_needs_attention(self, refused: set[str], happened: Callable[[], Counter[str]]) -> None:
+        """Retry each job that needs attention once, except those of records that are meant to be refused."""
         new = [
             view for view in self.needs_attention() if view.record.id not in refused and view.id not in self._asked
         ]
         if new:
             self._asked |= {view.id for view in new}
-            self.needless += _unexplained(new, happened())
+            self.needless_questions += _unexplained(new, happened())
             for view in new:
                 self._act_on(view)
         if because := self._container.connections.get(self._connection.id).paused_because:
-            self.needless.append(f"the connection was paused: {because}")
+            self.needless_questions.append(f"the connection was paused: {because}")
             self._container.connections.resume(
                 self._connection.id, actor="chaos", now=clock(), despite_failed_test=True
             )
@@ -118,7 +118,7 @@ class Office:
     def _is_booked(self, view: JobView) -> bool:
         """Return whether the voucher of an invoice is in the ledger or in a journal."""
         number = next(str(each["invoiceNumber"]) for each in self._records("invoices", view))
-        return any(each["lines"][0]["invoice"] == number for each in self._outside.records("vouchers"))
+        return any(each["lines"][0]["invoice"] == number for each in self._remotes.records("vouchers"))
 
     def _number(self, view: JobView) -> str:
         """Return the number that a customer or project has always had."""
@@ -126,11 +126,11 @@ class Office:
         return next(str(each[name]) for each in self._records(f"{view.record.entity_type}s", view))
 
     def _records(self, resource: str, view: JobView) -> Iterator[Record]:
-        return (each for each in self._outside.moment(resource) if str(each["id"]) == view.record.id)
+        return (each for each in self._remotes.moment(resource) if str(each["id"]) == view.record.id)
 
     @property
     def connection_id(self) -> int:
-        """The connection's number, once it is added."""
+        """The id of the connection; :meth:`connect` adds it."""
         return self._connection.id
 
     def clock_alerts(self) -> int:
@@ -138,8 +138,8 @@ class Office:
         with self._database.transaction() as session:
             return len(session.scalars(select(AlertRow).where(AlertRow.type == AlertType.CLOCK)).all())
 
-    def connection_turns(self) -> list[AlertType]:
-        """Return the alerts about the connection in order, except those about clocks."""
+    def connection_alerts(self) -> list[AlertType]:
+        """Return the types of the alerts about the connection in order, except those about clocks."""
         with self._database.transaction() as session:
             of_none = AlertRow.job_id.is_(None), AlertRow.type != AlertType.CLOCK
             alerts = session.scalars(select(AlertRow).where(*of_none).order_by(AlertRow.id))

@@ -24,8 +24,8 @@ def _forgetting_invoices(save_link: Callable[..., None]) -> Callable[..., None]:
     return forgetful
 
 
-def _finding_nothing(_look: Callable[..., Any]) -> Callable[..., None]:
-    return lambda *_: None
+def _finding_nothing(_find: Callable[..., Any]) -> Callable[..., None]:
+    return lambda *_, **__: None
 
 
 def _not_minding(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,6 +41,6 @@ def _not_minding(call: Callable[..., Any]) -> Callable[..., Any]:
 
 MISTAKES: dict[str, tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., Any]]]] = {
     "links forgotten": (SyncContext, "save_link", _forgetting_invoices),
-    "posted blindly": (Invoices, "_verify", _finding_nothing),
+    "posted blindly": (Invoices, "_find_and_link", _finding_nothing),
     "guard off": (SoapClient, "call", _not_minding),
 }

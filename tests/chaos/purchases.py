@@ -8,7 +8,7 @@ from hashlib import md5
 from itertools import count
 from random import Random
 
-from tests.chaos.company import Outside, Record
+from tests.chaos.company import Record, RemoteSystems
 
 SUPPLIER = {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"}
 ACTIVITY = "Innkjøp"
@@ -33,7 +33,7 @@ class Purchase:
 
     @property
     def path(self) -> str:
-        """The path of its voucher in the sandbox."""
+        """The path of the voucher in the sandbox."""
         return f"vouchers/{self.voucher['number']}"
 
     @property
@@ -44,17 +44,17 @@ class Purchase:
 
 
 class Purchases:
-    """The bookkeeper's work; ``made`` is the result."""
+    """The bookkeeper's work; ``made`` has the purchases as they should be in Moment."""
 
-    def __init__(self, outside: Outside, *, rng: Random) -> None:
-        self._outside, self._rng = outside, rng
+    def __init__(self, remotes: RemoteSystems, *, rng: Random) -> None:
+        self._remotes, self._rng = remotes, rng
         self._numbers = count(1)
         self.made: list[Purchase] = []
 
     def enter(self) -> None:
-        """Enter a voucher: on one project or two, with a line of VAT or gross, on a listed account or not."""
+        """Enter a voucher at random: one or two projects, VAT on its own line or not, an account that is synced or not."""
         rng, invoice = self._rng, f"F-{next(self._numbers)}"
-        known = sorted(project["number"] for project in self._outside.records("projects"))
+        known = sorted(project["number"] for project in self._remotes.records("projects"))
         projects = rng.sample(known, min(len(known), rng.choice((1, 1, 2))))
         nets = {project: Decimal(rng.randint(10, 9000)) for project in projects}
         account = rng.choice((*LISTED, NOT_LISTED))
@@ -68,11 +68,11 @@ class Purchases:
         }
         gross = {project: net * (1 + VAT) if vat else net for project, net in nets.items()}
         costs = gross if account in LISTED else {}
-        entered = self._outside.book("vouchers", voucher)
+        entered = self._remotes.book("vouchers", voucher)
         self.made.append(Purchase(invoice, entered, costs, [_digest(document) for document in documents]))
 
     def correct(self) -> None:
-        """Raise the cost of one that is on one project, without a line of VAT, by a hundred kroner."""
+        """Raise the cost of a voucher by 100 kroner; it has one project and no VAT line."""
         simple = [each for each in self.made if len(each.voucher["lines"]) == 2 and each.costs]
         if simple:
             purchase = self._rng.choice(simple)
@@ -80,23 +80,23 @@ class Purchases:
             (project,) = purchase.costs
             more = purchase.costs[project] + 100
             lines = [{"id": cost["id"], "amount": str(more)}, {"id": owed["id"], "amount": str(-more)}]
-            self._outside.book(purchase.path, {"lines": lines}, method="PATCH")
+            self._remotes.book(purchase.path, {"lines": lines}, method="PATCH")
             purchase.costs[project] = more
 
-    def take_back(self) -> None:
-        """Hide the lines of one."""
+    def reverse(self) -> None:
+        """Reverse a voucher by hiding its lines."""
         if self.made:
             purchase = self._rng.choice(self.made)
-            self._outside.book(f"{purchase.path}/reverse", {"method": "hide"})
+            self._remotes.book(f"{purchase.path}/reverse", {"method": "hide"})
             purchase.costs.clear()
 
     def scan_later(self) -> None:
-        """Scan the first document of one that has none."""
+        """Add a document to a voucher that has none."""
         without = [each for each in self.made if not each.documents]
         if without:
             purchase = self._rng.choice(without)
             document = f"%PDF {purchase.invoice}, scanned later".encode()
-            self._outside.book(f"{purchase.path}/files", _scanned(document))
+            self._remotes.book(f"{purchase.path}/files", _scanned(document))
             purchase.documents.append(_digest(document))
 
 

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from tests.chaos.run_seed import Played
 from tests.chaos.short_timeouts import LOOKED_AFTER_SECONDS
+from tests.chaos.verdict import Verdict
 
-FINDINGS = ("lost", "duplicated", "wrong", "stuck", "unmailed")
+FINDINGS = tuple(field.name for field in fields(Verdict))
 
 
 def is_clean(day: Played) -> bool:

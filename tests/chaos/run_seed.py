@@ -16,11 +16,11 @@ from local.processes import Log
 from local.stack import Plan
 from models.database import DatabaseUnavailableError
 from tests.chaos import purchases
-from tests.chaos.company import CREDENTIALS, Outside
+from tests.chaos.company import CREDENTIALS, RemoteSystems
 from tests.chaos.crashes import CUT_OFF, Crashes
 from tests.chaos.day import Day
 from tests.chaos.faults import Event, Troubles
-from tests.chaos.operators import Office
+from tests.chaos.operators import Operators
 from tests.chaos.processes import environment
 from tests.chaos.stack import ChaosStack, Restarter
 from tests.chaos.user_changes import People
@@ -83,9 +83,9 @@ def play(chaos: Chaos, *, log: Log) -> Played:
     mistakes = chaos.mistakes if guarded else (*chaos.mistakes, "guard off")
     silence = chaos.rng("silence").choice(SILENCES)
     with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, log) as (stack, container):
-        scene = _Scene(chaos, stack, container)
-        verdict = scene.play(voucher_number="moment" if guarded else "series")
-        faults, longest = scene.counted(), scene.troubles.longest()
+        day = _ChaoticDay(chaos, stack, container)
+        verdict = day.play(voucher_number="moment" if guarded else "series")
+        faults, longest = day.counted(), day.troubles.longest()
         left_out = f"{CUT_OFF}: {stack.no_hosts}" if stack.no_hosts else ""
         stack.kill()
     return Played(
@@ -114,33 +114,33 @@ def _running(
         container.close()
 
 
-class _Scene:
-    """The day itself, on the running system."""
+class _ChaoticDay:
+    """Plays a day on the running system, waits until nothing is pending, and judges the result."""
 
     def __init__(self, chaos: Chaos, stack: ChaosStack, container: Container) -> None:
         self._chaos = chaos
-        self._outside = Outside(stack.addresses)
-        self._restarter, self._office = Restarter(stack), Office(container, self._outside)
-        self._people = People(container, lambda: self._office.connection_id, rng=chaos.rng("people"))
-        self._day = Day(self._outside, rng=chaos.rng("day"))
+        self._remotes = RemoteSystems(stack.addresses)
+        self._restarter, self._operators = Restarter(stack), Operators(container, self._remotes)
+        self._people = People(container, lambda: self._operators.connection_id, rng=chaos.rng("people"))
+        self._day = Day(self._remotes, rng=chaos.rng("day"))
         crashes, rng = Crashes(stack.plan.state), chaos.rng("troubles")
-        self.troubles = Troubles(stack, self._restarter, crashes, self._outside, rng=rng)
+        self.troubles = Troubles(stack, self._restarter, crashes, self._remotes, rng=rng)
 
     def play(self, *, voucher_number: str) -> Verdict:
         morning = clock()
         settings = {"client_id": CLIENT_ID, "voucher_number": voucher_number, **CREDENTIALS, **purchases.SETTINGS}
-        self._outside.listen(self._office.connect(**settings))
+        self._remotes.listen(self._operators.connect(**settings))
         self._day.open()
-        self._calm_down(lambda: [] if self._outside.records("projects") else ["the first project"])
-        self._work_and_suffer()
-        left = self._calm_down(self._unheard_of())
-        self._hear_everything_again(since=morning)
-        left += self._calm_down(self._unheard_of())
-        verdict = judge(self._outside, self._office, self._day, happened=self.counted())
+        self._wait_until_idle(lambda: [] if self._remotes.records("projects") else ["the first project"])
+        self._play_events()
+        left = self._wait_until_idle(self._not_received_since_now())
+        self._repeat_all_webhooks_and_polls(since=morning)
+        left += self._wait_until_idle(self._not_received_since_now())
+        verdict = judge(self._remotes, self._operators, self._day, happened=self.counted())
         verdict.needs_attention += left
         return verdict
 
-    def _work_and_suffer(self) -> None:
+    def _play_events(self) -> None:
         chaos = self._chaos
         plans = (
             each.plan(seconds=chaos.seconds, size=chaos.size) for each in (self._day, self._people, self.troubles)
@@ -149,12 +149,12 @@ class _Scene:
         self._set_delivery_faults(**DELIVERY_FAULTS)
         self._run(events)
         self._set_delivery_faults()
-        self._tend_while(self.troubles.pending, seconds=EVENING_SECONDS)
+        self._tend_processes_while(self.troubles.pending, seconds=EVENING_SECONDS)
         self.troubles.end()
         self._put_back()
 
     def _put_back(self) -> None:
-        """Revert what people changed for a while, as soon as the database allows it."""
+        """Revert what people changed temporarily, as soon as the database responds."""
         back: list[bool] = []
 
         def waits() -> bool:
@@ -163,7 +163,7 @@ class _Scene:
                 back.append(True)
             return not back
 
-        self._tend_while(waits, seconds=CALM_SECONDS)
+        self._tend_processes_while(waits, seconds=CALM_SECONDS)
 
     def counted(self) -> Counter[str]:
         """Return everything that happened so far, by kind."""
@@ -172,48 +172,48 @@ class _Scene:
     def _run(self, events: Iterable[Event]) -> None:
         began = time.monotonic()
         for at, act in events:
-            self._tend_while(lambda: True, seconds=began + at - time.monotonic())
+            self._tend_processes_while(lambda: True, seconds=began + at - time.monotonic())
             act()
 
-    def _tend_while(self, goes_on: Callable[[], bool], *, seconds: float) -> None:
+    def _tend_processes_while(self, goes_on: Callable[[], bool], *, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end and goes_on():
             self._restarter.tend()
             self.troubles.tend()
             time.sleep(0.05)
 
-    def _calm_down(self, unheard_of: Callable[[], list[str]]) -> list[str]:
-        """Wait until nothing is pending, and return what still is at the timeout."""
+    def _wait_until_idle(self, not_received: Callable[[], list[str]]) -> list[str]:
+        """Wait until nothing is pending; return what is still pending at the time-out."""
         left: list[str] = []
 
         def look() -> bool:
-            left[:] = self._in_hand(unheard_of)
+            left[:] = self._pending(not_received)
             return bool(left)
 
-        self._tend_while(look, seconds=CALM_SECONDS)
+        self._tend_processes_while(look, seconds=CALM_SECONDS)
         return left
 
-    def _in_hand(self, unheard_of: Callable[[], list[str]]) -> list[str]:
+    def _pending(self, not_received: Callable[[], list[str]]) -> list[str]:
         try:
-            self._office.see_to_it(self._day.refused, self.counted)
-            return [*unheard_of(), *self._office.unfinished()]
+            self._operators.retry_what_needs_attention(self._day.refused, self.counted)
+            return [*not_received(), *self._operators.unfinished()]
         except DatabaseUnavailableError:
             return ["the database is away"]
 
-    def _unheard_of(self) -> Callable[[], list[str]]:
+    def _not_received_since_now(self) -> Callable[[], list[str]]:
         """Return a function that says what the integration has not received or polled since now."""
         now = clock()
-        return lambda: [*self._office.unpolled(now), *self._on_their_way()]
+        return lambda: [*self._operators.unpolled(now), *self._webhooks_under_way()]
 
-    def _on_their_way(self) -> list[str]:
-        waiting = [each for each in self._outside.deliveries() if each["state"] == "waiting"]
+    def _webhooks_under_way(self) -> list[str]:
+        waiting = [each for each in self._remotes.deliveries() if each["state"] == "waiting"]
         return [f"on its way: {each['body']}" for each in waiting]
 
-    def _hear_everything_again(self, *, since: datetime) -> None:
-        """Receive and poll everything again; nothing may change."""
-        for each in self._outside.deliveries():
-            self._outside.notify(each["body"])
-        self._office.poll_again(since=since)
+    def _repeat_all_webhooks_and_polls(self, *, since: datetime) -> None:
+        """Send all webhooks again, and poll everything again; nothing may change."""
+        for each in self._remotes.deliveries():
+            self._remotes.notify(each["body"])
+        self._operators.poll_again(since=since)
 
     def _set_delivery_faults(self, **faults: object) -> None:
-        self._outside.control("moment", "PUT", "deliveries", {**faults, "seed": self._chaos.seed})
+        self._remotes.control("moment", "PUT", "deliveries", {**faults, "seed": self._chaos.seed})

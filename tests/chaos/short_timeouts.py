@@ -68,7 +68,7 @@ TIMEOUTS: tuple[tuple[ModuleType, str, Any], ...] = (
     (mails, "PAUSE_BETWEEN_EMAILS", _seconds(2)),
     (mails, "LOCK_SECONDS", 5),
     (worker_schedule, "ALERT_SECONDS", 1),
-    (worker_schedule, "EXPENSE_SECONDS", 2),
+    (worker_schedule, "EXPENSE_ROUND_SECONDS", 2),
 )
 
 

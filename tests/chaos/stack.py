@@ -19,8 +19,8 @@ WORKERS = ("worker", "worker 2")
 class ChaosStack(Stack):
     """Runs the processes of a chaotic day in place of the product's own.
 
-    ``hosts`` are those of the workers by name; none, for the reason in ``no_hosts``, if the machine does not allow
-    them.
+    ``hosts`` has the host of each worker. If the machine does not allow hosts, it is empty, and ``no_hosts`` says
+    why.
     """
 
     hosts: dict[str, Host]
@@ -61,7 +61,7 @@ class ChaosStack(Stack):
         return Process(name, arguments, env={**env, NAME: name}, log=self._log, via=host.command())
 
     def kill(self) -> None:
-        """Kill everything at once, as a day that is over has nothing to finish."""
+        """Kill all processes at once; nothing has to be finished after the day."""
         for part in reversed(self.parts.values()):
             part.kill()
 
@@ -73,8 +73,8 @@ class Restarter:
         self._stack = stack
         self._due: dict[str, float] = {}
 
-    def let_lie(self, name: str, seconds: float) -> None:
-        """Leave a process dead for some seconds."""
+    def delay_restart(self, name: str, seconds: float) -> None:
+        """Do not restart a process for some seconds."""
         self._due[name] = time.monotonic() + seconds
 
     def tend(self) -> None:
@@ -84,7 +84,7 @@ class Restarter:
                 try:
                     part.start()
                 except NoServerError:  # its port may still be held
-                    self.let_lie(name, 1)
+                    self.delay_restart(name, 1)
 
     def all_well(self) -> bool:
         """Return whether every process runs."""

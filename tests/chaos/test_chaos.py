@@ -8,6 +8,7 @@ import pytest
 from local.run import log
 from tests.chaos.crashes import CUTS, POINTS, STOPS, Point
 from tests.chaos.hosts import NoHostsError, hosts
+from tests.chaos.planted_bugs import MISTAKES
 from tests.chaos.report import report_of, summary
 from tests.chaos.run_seed import Chaos, Played, play
 from tests.chaos.short_timeouts import TIMEOUTS
@@ -24,18 +25,18 @@ def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
 
 
 @pytest.mark.thousands
-def test_the_checker_notices_unsaved_links_and_vouchers_posted_unverified() -> None:
+def test_the_verdict_notices_unsaved_links_and_vouchers_posted_unverified() -> None:
     played = short(3, "links forgotten", "posted blindly")
     assert any("invoice" in each for each in played.verdict.duplicated), summary(played)
 
 
-def test_a_machine_without_hosts_of_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_network_namespaces_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NoHostsError, match="unshare"):
         hosts(["worker"])
 
 
-def test_a_fault_that_the_machine_does_not_allow_is_reported() -> None:
+def test_the_report_names_faults_that_the_machine_does_not_allow() -> None:
     day = Played(
         seed=1, faults=Counter(slow=1), verdict=Verdict(), seconds=1, longest=0, left_out="cut off: no namespaces"
     )
@@ -55,3 +56,9 @@ def test_every_crash_point_is_in_the_code_of_the_product(point: Point) -> None:
 
 def test_every_shortened_wait_exists_in_the_product() -> None:
     assert [name for module, name, _ in TIMEOUTS if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_every_planted_bug_replaces_code_of_the_product(name: str) -> None:
+    owner, method, _ = MISTAKES[name]
+    assert callable(getattr(owner, method))

@@ -30,9 +30,12 @@ DISMISSED, RELINKED = "dismissed", "relinked"
 
 
 class People:
-    """People who act at random instants; ``done`` counts the actions, and ``put_back`` reverts what is left.
+    """People who act at random instants; ``done`` counts their actions, and :meth:`put_back` reverts them.
 
-    ``connection_id`` returns their connection, and ``rng`` is a random generator of their own.
+    Args:
+        container: access to the integration.
+        connection_id: returns the id of the connection.
+        rng: the random generator of these people alone.
     """
 
     def __init__(self, container: Container, connection_id: Callable[[], int], *, rng: Random) -> None:
@@ -43,7 +46,7 @@ class People:
 
     def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
         """Choose their actions on a day and the second of each; ``size`` 1 is about twenty."""
-        deeds: tuple[tuple[Callable[[], None], Callable[[], None] | None, int], ...] = (
+        actions: tuple[tuple[Callable[[], None], Callable[[], None] | None, int], ...] = (
             (partial(self._set, POSTING, posting="draft"), partial(self._set, "", posting="ledger"), 2),
             *((partial(self._switch_off, each), self._switch_all_on, 1) for each in EntityType),
             (self._change_start_date, None, 2),
@@ -52,7 +55,7 @@ class People:
             (self._retry_all, None, 1),
             (self._dismiss_some, self._reopen, 3),
         )
-        for act, undo, times in deeds:
+        for act, undo, times in actions:
             for _ in range(max(1, round(times * size))):
                 at = self._rng.uniform(0, seconds * 0.9)
                 yield at, partial(_attempt, act)
@@ -91,13 +94,13 @@ class People:
                 self.done[f"{RELINKED}: {view.record.entity_type}"] += 1
 
     def _retry_some(self) -> None:
-        """Retry jobs for which a person need not look anywhere first."""
+        """Retry jobs that a person may retry without looking in 24SevenOffice first."""
         harmless = [view for view in self._jobs(*RETRIABLE) if view.error_code != UNSEEN_DRAFT]
         for view in self._some(harmless, at_most=3):
             self._count("retried", job_actions.retry, JobFilter(ids=frozenset({view.id})))
 
     def _retry_all(self) -> None:
-        """Retry all jobs in a state, unseen."""
+        """Retry all jobs in a state without looking at them first."""
         states = frozenset(self._rng.sample(sorted(RETRIABLE), 2))
         self._count("retried together", job_actions.retry, JobFilter(states=states))
 

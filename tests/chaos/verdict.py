@@ -9,9 +9,9 @@ from typing import Any
 
 from models.connections.alert_outbox import AlertType
 from tests.chaos.clocks import LEFT_LANES
-from tests.chaos.company import Outside, Record
+from tests.chaos.company import Record, RemoteSystems
 from tests.chaos.day import Day
-from tests.chaos.operators import Office
+from tests.chaos.operators import Operators
 from tests.chaos.purchases import ACTIVITY, SUPPLIER, Purchase
 from tests.chaos.user_changes import POSTING
 
@@ -22,7 +22,7 @@ CLIENT_ID = "1001-M"
 
 @dataclass
 class Verdict:
-    """What is not as it should be, in words; after a good day it is empty."""
+    """What was wrong after a day, in words; empty if everything was right."""
 
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -42,65 +42,65 @@ class Verdict:
         self.wrong += [f"{what} {key} should not be there" for key in actual.keys() - expected.keys()]
 
 
-def judge(outside: Outside, office: Office, day: Day, *, happened: Counter[str]) -> Verdict:
+def judge(remotes: RemoteSystems, operators: Operators, day: Day, *, happened: Counter[str]) -> Verdict:
     """Compare the records of both systems, the state of all jobs and the mails with what they should be.
 
     ``happened`` counts the faults and people's actions.
     """
     verdict = Verdict()
-    _judge_customers(verdict, outside)
-    _judge_projects(verdict, outside)
-    _judge_invoices(verdict, outside, day.refused, drafts=bool(happened[POSTING]))
-    _judge_expenses(verdict, outside, day.purchases.made)
-    _judge_jobs(verdict, office, day.refused)
-    _judge_mails(verdict, outside, office, day.refused)
-    _judge_connection_alerts(verdict, office, clock_off=bool(happened[LEFT_LANES]))
+    _judge_customers(verdict, remotes)
+    _judge_projects(verdict, remotes)
+    _judge_invoices(verdict, remotes, day.refused, drafts=bool(happened[POSTING]))
+    _judge_expenses(verdict, remotes, day.purchases.made)
+    _judge_jobs(verdict, operators, day.refused)
+    _judge_mails(verdict, remotes, operators, day.refused)
+    _judge_connection_alerts(verdict, operators, clock_off=bool(happened[LEFT_LANES]))
     return verdict
 
 
-def _judge_customers(verdict: Verdict, outside: Outside) -> None:
+def _judge_customers(verdict: Verdict, remotes: RemoteSystems) -> None:
     actual = defaultdict(list)
-    for each in outside.records("customers"):
+    for each in remotes.records("customers"):
         if each["type"] != "Supplier":
             emails = each["emails"].get("Work" if each["type"] == "Business" else "Primary", "")
             values = (str(each["number"]), each["name"], each["organization_number"], emails)
             actual[each["external_id"]].append(values)
     expected = {
         str(each["id"]): (each["customerNumber"], each["name"], each["organizationNumber"], each["email"])
-        for each in outside.moment("customers")
+        for each in remotes.moment("customers")
     }
     verdict.compare("customer", actual, expected)
 
 
-def _judge_projects(verdict: Verdict, outside: Outside) -> None:
-    numbers = {each["id"]: each["customerNumber"] for each in outside.moment("customers")}
+def _judge_projects(verdict: Verdict, remotes: RemoteSystems) -> None:
+    numbers = {each["id"]: each["customerNumber"] for each in remotes.moment("customers")}
     actual = {
         str(each["number"]): [(each["name"], str(each["customer_number"]), each["OrderReferenceNumber"])]
-        for each in outside.records("projects")
+        for each in remotes.records("projects")
     }
     expected = {
         each["projectNumber"]: (each["name"], numbers[each["customerId"]], CLIENT_ID)
-        for each in outside.moment("projects")
+        for each in remotes.moment("projects")
     }
     verdict.compare("project", actual, expected)
 
 
-def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str], *, drafts: bool) -> None:
-    """Compare vouchers with invoices; with ``drafts`` some may be in the journal, as the settings said so then."""
+def _judge_invoices(verdict: Verdict, remotes: RemoteSystems, refused: set[str], *, drafts: bool) -> None:
+    """Compare vouchers with invoices. With ``drafts``, some may be in the journal, because people changed the setting."""
     actual = defaultdict(list)
-    for voucher in outside.records("vouchers"):
+    for voucher in remotes.records("vouchers"):
         if voucher["type"].startswith("Utgående"):
             actual[voucher["lines"][0]["invoice"]].append(_posted(voucher))
             if not (voucher["posted"] or drafts):
                 verdict.wrong.append(f"voucher {voucher['number']} is a draft")
-    accounts = {each["id"]: each["accountNumber"] for each in outside.moment("financialAccounts")}
-    customers = {each["id"]: each["customerNumber"] for each in outside.moment("customers")}
-    projects = {each["id"]: each["projectNumber"] for each in outside.moment("projects")}
+    accounts = {each["id"]: each["accountNumber"] for each in remotes.moment("financialAccounts")}
+    customers = {each["id"]: each["customerNumber"] for each in remotes.moment("customers")}
+    projects = {each["id"]: each["projectNumber"] for each in remotes.moment("projects")}
     expected = {
-        str(each["invoiceNumber"]): _written(
+        str(each["invoiceNumber"]): _expected(
             each, accounts, customers[each["customerId"]], projects[each["projectId"]]
         )
-        for each in outside.moment("invoices")
+        for each in remotes.moment("invoices")
         if each["invoiceState"] == "finalized"
         and each["exportState"] == "toTransfer"
         and str(each["id"]) not in refused
@@ -122,8 +122,8 @@ def _posted(voucher: Record) -> Record:
     }
 
 
-def _written(invoice: Record, accounts: Mapping[int, int], customer: str, project: str) -> Record:
-    """Return the same of an invoice."""
+def _expected(invoice: Record, accounts: Mapping[int, int], customer: str, project: str) -> Record:
+    """Return the values that the voucher of this invoice must have."""
     sums = defaultdict(Decimal, {RECEIVABLES: Decimal(invoice["totalAmountInclVat"])})
     for line in invoice["invoiceLines"]:
         sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountExclVat"])
@@ -149,10 +149,10 @@ def _vat(invoice: Record) -> dict[int, Decimal]:
     return {rate: vat for rate, vat in (once if is_total else by_line).items() if vat}
 
 
-def _judge_expenses(verdict: Verdict, outside: Outside, purchases: Sequence[Purchase]) -> None:
-    numbers = {each["id"]: int(each["projectNumber"]) for each in outside.moment("projects")}
+def _judge_expenses(verdict: Verdict, remotes: RemoteSystems, purchases: Sequence[Purchase]) -> None:
+    numbers = {each["id"]: int(each["projectNumber"]) for each in remotes.moment("projects")}
     actual, ids = defaultdict(list), {}
-    for each in outside.moment("projectExpenses"):
+    for each in remotes.moment("projectExpenses"):
         key = each["supplierInvoiceNumber"], numbers[each["projectId"]]
         actual[key].append((Decimal(each["amountInclVat"]), each["expenseDate"], each["supplierName"]))
         ids[each["id"]] = key
@@ -162,8 +162,8 @@ def _judge_expenses(verdict: Verdict, outside: Outside, purchases: Sequence[Purc
         for project, amount in purchase.costs.items()
     }
     verdict.compare("expense", actual, expected)
-    _judge_documents(verdict, outside, ids, {purchase.invoice: purchase.documents for purchase in purchases})
-    names = Counter((each["projectId"], each["name"]) for each in outside.moment("projectExtensions"))
+    _judge_documents(verdict, remotes, ids, {purchase.invoice: purchase.documents for purchase in purchases})
+    names = Counter((each["projectId"], each["name"]) for each in remotes.moment("projectExtensions"))
     verdict.duplicated += [
         f"activity of project {project}"
         for project, name in names
@@ -173,13 +173,13 @@ def _judge_expenses(verdict: Verdict, outside: Outside, purchases: Sequence[Purc
 
 def _judge_documents(
     verdict: Verdict,
-    outside: Outside,
+    remotes: RemoteSystems,
     expenses: Mapping[int, tuple[str, int]],
     expected: Mapping[str, Sequence[str]],
 ) -> None:
     """Compare the md5 of the documents of each expense with those of its supplier's invoice."""
     documents = defaultdict(list)
-    for each in outside.moment("attachments"):
+    for each in remotes.moment("attachments"):
         documents[each["projectExpenseId"]].append(each["md5"])
     for expense_id, (invoice, project) in expenses.items():
         matches, due = Counter(documents[expense_id]), Counter(expected.get(invoice, ()))
@@ -187,38 +187,38 @@ def _judge_documents(
         verdict.duplicated += [f"document {md5} of {invoice} on project {project}" for md5 in matches - due]
 
 
-def _judge_jobs(verdict: Verdict, office: Office, refused: set[str]) -> None:
-    needs_attention = {view.record.id: view for view in office.needs_attention()}
+def _judge_jobs(verdict: Verdict, operators: Operators, refused: set[str]) -> None:
+    needs_attention = {view.record.id: view for view in operators.needs_attention()}
     verdict.needs_attention += [
         f"{view.title}: {view.message}" for key, view in needs_attention.items() if key not in refused
     ]
     verdict.wrong += [f"invoice {key} was not refused" for key in refused - needs_attention.keys()]
-    verdict.needs_attention += office.needless
+    verdict.needs_attention += operators.needless_questions
 
 
-def _judge_mails(verdict: Verdict, outside: Outside, office: Office, refused: set[str]) -> None:
-    """Check that each alert of a record was mailed once, and only one for a record that is meant to be refused."""
-    texts = {mail["text"] for mail in outside.mails()}  # one that is sent twice after a crash is one
-    for view in office.needs_attention():
-        telling = sum(bool(re.search(rf"/records/{view.id}\b", text)) for text in texts)
-        if not telling:
+def _judge_mails(verdict: Verdict, remotes: RemoteSystems, operators: Operators, refused: set[str]) -> None:
+    """Check that each alert about a record was mailed once; a record that is meant to be refused has one alert."""
+    texts = {mail["text"] for mail in remotes.mails()}  # one that is sent twice after a crash is one
+    for view in operators.needs_attention():
+        mentions = sum(bool(re.search(rf"/records/{view.id}\b", text)) for text in texts)
+        if not mentions:
             verdict.unmailed.append(f"{view.title}: {view.message}")
-        elif telling > 1:
-            verdict.wrong.append(f"{view.title} is told of in {telling} mails")
-    for view, told in office.turns():
+        elif mentions > 1:
+            verdict.wrong.append(f"{view.title} is in {mentions} mails")
+    for view, told in operators.alerts_by_record():
         due = (
             [AlertType.NEEDS_ATTENTION]
             if view.record.id in refused
             else [AlertType.NEEDS_ATTENTION, AlertType.RESOLVED] * (len(told) // 2)
         )
         if told != due:
-            verdict.wrong.append(f"{view.title} was told to be {', '.join(told)}")
+            verdict.wrong.append(f"{view.title} has the alerts {', '.join(told)}")
 
 
-def _judge_connection_alerts(verdict: Verdict, office: Office, *, clock_off: bool) -> None:
-    """Check that each problem of the connection was followed by its end, and a wrong clock by an alert."""
-    turns = office.connection_turns()
+def _judge_connection_alerts(verdict: Verdict, operators: Operators, *, clock_off: bool) -> None:
+    """Check that an alert reported the end of each problem of the connection, and one each wrong clock."""
+    turns = operators.connection_alerts()
     if turns and turns[-1] is not AlertType.RECOVERED:
-        verdict.wrong.append(f"the connection was told to be {', '.join(turns)}")
-    if clock_off != bool(office.clock_alerts()):
-        verdict.unmailed.append(f"a clock that is off: {clock_off}, alerts: {office.clock_alerts()}")
+        verdict.wrong.append(f"the connection has the alerts {', '.join(turns)}")
+    if clock_off != bool(operators.clock_alerts()):
+        verdict.unmailed.append(f"a clock that is off: {clock_off}, alerts: {operators.clock_alerts()}")

@@ -1,4 +1,4 @@
-"""Alters texts in the responses of a system, as the real one may have texts that the sandbox lacks."""
+"""Alters texts in the responses of the sandbox, to imitate responses of the real systems that differ."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 

@@ -1,4 +1,4 @@
-"""The sandbox with seeded books for each test: Moment, and 24SevenOffice in each way of writing responses."""
+"""The sandbox with seeded data for each test: Moment, and 24SevenOffice in each form of its responses."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack

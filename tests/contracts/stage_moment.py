@@ -140,7 +140,7 @@ RECORDED_CALLS = {
 
 
 class MomentSandbox:
-    """Moment as its own users and other clients use it."""
+    """The sandbox's Moment as its users and other API clients use it."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -291,8 +291,8 @@ class TwentyFourSandbox:
     def gateway(self, **settings: Any) -> TwentyFourGateway:
         return gateway(self.url, self.redis, **settings)
 
-    def records(self, shelf: str, client: int = 1) -> list[dict[str, Any]]:
-        return list(self.control("GET", f"/books/{client}/{shelf}").json())
+    def records(self, resource: str, client: int = 1) -> list[dict[str, Any]]:
+        return list(self.control("GET", f"/books/{client}/{resource}").json())
 
     def calls(self) -> dict[str, int]:
         return dict(self.control("GET", "/calls").json())

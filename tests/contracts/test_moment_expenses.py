@@ -96,7 +96,7 @@ def test_an_activity_that_cannot_be_created_is_refused_with_a_remedy(
 
 
 @pytest.mark.parametrize("amount", [125050, -99, 0, 7, 123456789012])
-def test_an_expense_is_accepted_and_to_the_ore(
+def test_an_expense_is_saved_exactly_to_the_ore(
     moment: ProjectExpenses, moment_sandbox: MomentSandbox, amount: int
 ) -> None:
     made = moment.create_expense(replace(TIMBER, amount=amount))
@@ -245,7 +245,7 @@ def test_an_invoiced_expense_is_not_touched(
     assert moment.document_names(expense_id) == []
 
 
-def test_files_are_read_by_name_in_the_order_they_came(
+def test_file_names_are_returned_in_upload_order(
     moment: ProjectExpenses, moment_sandbox: MomentSandbox, expense_id: str
 ) -> None:
     names = ["Sørlie & Sønn AS 5512.pdf", "Sørlie & Sønn AS 5512 (2).png"]
@@ -280,7 +280,7 @@ def test_a_key_that_is_refused_pauses_the_connection(moment_sandbox: MomentSandb
 
 
 class Watched(io.FileIO):
-    """A file that records the most memory of a process while it was read."""
+    """A file that records the peak memory of a process while the file is read."""
 
     def __init__(self, path: Path, process: psutil.Process) -> None:
         super().__init__(path)
@@ -292,7 +292,7 @@ class Watched(io.FileIO):
         return super().read(size)
 
 
-def test_a_large_file_is_never_held_whole_on_either_side(tmp_path: Path) -> None:
+def test_a_large_file_is_uploaded_in_pieces_by_us_and_by_the_sandbox(tmp_path: Path) -> None:
     path = tmp_path / "large.pdf"
     path.write_bytes(b"%PDF")
     with path.open("r+b") as file:

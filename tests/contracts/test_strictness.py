@@ -1,4 +1,4 @@
-"""Checks that the modes of the contract tests make a difference."""
+"""Checks that the contract tests' strict mode and .NET mode change what the sandbox accepts and returns."""
 
 import pytest
 import requests

@@ -1,4 +1,4 @@
-"""What the workers of a connection share of one worker's reads from 24SevenOffice."""
+"""Data that one worker has read from 24SevenOffice and that the other workers of the connection reuse."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,9 +73,7 @@ def test_only_a_dropped_part_is_read_again(twentyfour_sandbox: TwentyFourSandbox
 
 
 @pytest.mark.parametrize("changed", ["login", "identity"])
-def test_nothing_is_kept_of_a_client_that_a_connection_had_before(
-    twentyfour_sandbox: TwentyFourSandbox, changed: str
-) -> None:
+def test_cached_data_of_a_former_client_is_not_used(twentyfour_sandbox: TwentyFourSandbox, changed: str) -> None:
     many = {"username": "many@example.com", "password": "many-password"}
     clients = {each.client: each.id for each in twentyfour_sandbox.gateway(identity_id="", **many).identities()}
     twentyfour_sandbox.gateway(identity_id=clients["Demo AS"], **many).save_companies([NORDLYS])
@@ -92,7 +90,7 @@ def test_nothing_is_kept_of_a_client_that_a_connection_had_before(
     assert reads(twentyfour_sandbox) == dict.fromkeys(READ_BY.values(), 2)
 
 
-def test_a_wrong_password_opens_nothing_that_is_cached(twentyfour_sandbox: TwentyFourSandbox) -> None:
+def test_a_wrong_password_is_refused_though_data_is_cached(twentyfour_sandbox: TwentyFourSandbox) -> None:
     read_all(twentyfour_sandbox.gateway())
     with pytest.raises(MisconfiguredError):
         twentyfour_sandbox.gateway(password="wrong").tax_codes()

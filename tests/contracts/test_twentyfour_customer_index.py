@@ -91,7 +91,7 @@ def test_a_customer_found_to_be_deleted_leaves_the_index(
     assert list(erp.all_companies()) == []
 
 
-def test_a_glance_counts_those_out_of_use_as_well_and_asks_what_has_changed(
+def test_counting_customers_includes_inactive_ones_and_reads_only_changes(
     twentyfour_sandbox: TwentyFourSandbox, erp: TwentyFourGateway
 ) -> None:
     assert erp.count_companies() == (0, 0)

@@ -40,12 +40,14 @@ def only(erp: TwentyFourGateway) -> VoucherDocument:
 
 
 def ids(erp: TwentyFourGateway) -> tuple[list[str], bool]:
-    """Return which files are approved, and whether others wait."""
+    """Return the ids of the approved files, and whether other files wait for approval."""
     files = erp.documents_of([STAMP])[STAMP]
     return [file.id for file in files.approved], files.pending
 
 
-def test_the_documents_of_a_stamp_come_in_order_with_their_scanned_values(bookkeeper: TwentyFourSandbox) -> None:
+def test_the_documents_of_a_stamp_are_returned_in_order_with_their_scanned_values(
+    bookkeeper: TwentyFourSandbox,
+) -> None:
     seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77", "Amount": "1250"}
     enter(bookkeeper, files=[scanned(b"one", meta=seen, frames=3), scanned(b"two", type="Tiff")])
     enter(bookkeeper, files=[scanned(b"of another voucher")])
@@ -98,7 +100,7 @@ def test_a_document_that_comes_later_is_found_behind_the_same_stamp(bookkeeper: 
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7])
-def test_a_document_comes_whole_whatever_its_size(bookkeeper: TwentyFourSandbox, size: int) -> None:
+def test_a_document_of_any_size_is_downloaded_completely(bookkeeper: TwentyFourSandbox, size: int) -> None:
     bookkeeper.control("PUT", "/limits", SHORT_ANSWERS)
     content = bytes_of(size)
     enter(bookkeeper, files=[scanned(content)])

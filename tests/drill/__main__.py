@@ -17,14 +17,14 @@ from local.processes import ROOT, Log, end_on_signals
 from local.stack import Plan
 from tests.chaos.processes import environment
 from tests.drill import databases, parts, releases, remotes
+from tests.drill.demo_system import WITHOUT_VAT, DemoSystem, NotHereError, Outcome
 from tests.drill.report import FAILED, HEADING, LEFT_OUT, OK, Line, is_green, report_of, table_line
-from tests.drill.scene import WITHOUT_VAT, NotHereError, Outcome, Scene
 from tests.drill.stack import DrillStack
 
 FOLDER = ROOT / "var" / "drill"
 SILENCE_SECONDS = 2
 
-Drill = Callable[[Scene], Outcome]
+Drill = Callable[[DemoSystem], Outcome]
 
 OF_THIS_RELEASE: Sequence[Drill] = (
     parts.worker,
@@ -93,25 +93,25 @@ def _play_on_one_stack(drills: Sequence[Drill], source: Callable[[ExitStack], Pa
     remaining = list(drills)
     while remaining:
         with ExitStack() as cleanup:
-            began, scene = time.monotonic(), None
+            began, demo = time.monotonic(), None
             while remaining:
                 drill = remaining.pop(0)
                 log("drill", f"== {name_of(drill)}")
                 try:
-                    scene = scene or cleanup.enter_context(_scene(source(cleanup), log))
-                    outcome = drill(scene)
+                    demo = demo or cleanup.enter_context(_demo(source(cleanup), log))
+                    outcome = drill(demo)
                 except NotHereError as why:
                     yield _line(drill, LEFT_OUT, str(why), began)
-                except Exception as error:  # noqa: BLE001 - whatever it is, the other_variables are still to be play_drills
+                except Exception as error:  # noqa: BLE001 - the drills that follow must run after any error
                     yield _line(drill, FAILED, f"{type(error).__name__}: {error}", began)
                     break
                 else:
                     died = (
-                        f"; exited unexpectedly and was restarted: {', '.join(scene.restarted)}"
-                        if scene.restarted
+                        f"; exited unexpectedly and was restarted: {', '.join(demo.restarted)}"
+                        if demo.restarted
                         else ""
                     )
-                    scene.restarted.clear()
+                    demo.restarted.clear()
                     yield _line(drill, OK, outcome.asserted + died, began, well=outcome.seconds)
                 began = time.monotonic()
 
@@ -128,7 +128,7 @@ def _line(drill: Drill, ended: str, asserted: str, began: float, *, well: float 
 
 
 @contextmanager
-def _scene(release: Path, log: Log) -> Iterator[Scene]:
+def _demo(release: Path, log: Log) -> Iterator[DemoSystem]:
     other_variables = {
         name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields
     }
@@ -137,7 +137,7 @@ def _scene(release: Path, log: Log) -> Iterator[Scene]:
         environ = other_variables | environment(Path(folder), (), silence=SILENCE_SECONDS)
         stack = DrillStack(Plan(state=Path(folder), environ=environ, temporary=True), log=log, release=release)
         with stack.running():
-            yield Scene(stack, sales=SALES if release == ROOT else WITHOUT_VAT)
+            yield DemoSystem(stack, sales=SALES if release == ROOT else WITHOUT_VAT)
 
 
 def _this_release(_: ExitStack) -> Path:

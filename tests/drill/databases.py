@@ -8,26 +8,26 @@ from pathlib import Path
 from i18n.formatting import OSLO
 from local.demo_user import expect
 from tests.deploy import backups
-from tests.drill.scene import Outcome, Scene
+from tests.drill.demo_system import DemoSystem, Outcome
 
 
-def restore(scene: Scene) -> Outcome:
+def restore(demo: DemoSystem) -> Outcome:
     """Back up, work on, lose the database, restore it as in the runbook, and start everything."""
-    stack, url = scene.stack, scene.stack.environment["DATABASE_URL"]
+    stack, url = demo.stack, demo.stack.environment["DATABASE_URL"]
     folder = backups.folder_for_programs(stack.postgres_folder / "backups")
     made = backups.back_up(url, folder=folder)
     expect("exit code of the backup", made.returncode, 0)
     (dump,) = folder.glob("*.dump")
-    scene.write()
-    scene.until_well()
+    demo.write()
+    demo.until_well()
     stack.stop()
-    scene.write(1)
+    demo.write(1)
     restored = backups.restore(url, dump)
     expect("exit code and errors of the restore", (restored.returncode, restored.stderr), (0, ""))
     stack.command("migrate")
     message = stack.command("restore", "--at-work")
     stack.replace()
-    seconds = scene.until_well()
+    seconds = demo.until_well()
     shutil.rmtree(folder)
     counts = made.stdout.rpartition(", ")[2].strip().rstrip(".")
     expect("what restore says", "to be verified first" in message, expected=True)
@@ -37,29 +37,29 @@ def restore(scene: Scene) -> Outcome:
     )
 
 
-def failover(scene: Scene) -> Outcome:
+def failover(demo: DemoSystem) -> Outcome:
     """Lose the primary with its last commits, and continue with a standby that was behind."""
-    stack, url = scene.stack, scene.stack.environment["DATABASE_URL"]
+    stack, url = demo.stack, demo.stack.environment["DATABASE_URL"]
     state, data = stack.postgres_folder, stack.postgres_folder / "data"
     env = backups.postgres_environment(url)
     behind_since = datetime.now(OSLO) - timedelta(minutes=5)
     copied = backups.run("pg_basebackup", "--pgdata=standby", "--checkpoint=fast", cwd=state, env=env)
     expect("what pg_basebackup says", (copied.returncode, copied.stderr), (0, ""))
-    scene.write()
-    scene.until_well()  # committed, and lost with the primary
+    demo.write()
+    demo.until_well()  # committed, and lost with the primary
     stack.stop()
     stack.postgres.kill()
     _put_in_place(state / "standby", data)
     stack.postgres.start()
     stack.command("restore", "--at-work", f"--since={behind_since:%Y-%m-%d %H:%M}")
     stack.replace()
-    scene.write(1)
-    return Outcome(seconds=scene.until_well(), asserted="what the standby lacked is found, not posted again")
+    demo.write(1)
+    return Outcome(seconds=demo.until_well(), asserted="what the standby lacked is found, not posted again")
 
 
-def keys(scene: Scene) -> Outcome:
+def keys(demo: DemoSystem) -> Outcome:
     """Put a new key first, encrypt everything again, remove the old key, and work on."""
-    stack = scene.stack
+    stack = demo.stack
     old, new = stack.environment["SECRET_KEYS"], stack.command("keys", "new").strip()
     stack.environment["SECRET_KEYS"] = f"{new},{old}"
     stack.replace()
@@ -68,8 +68,8 @@ def keys(scene: Scene) -> Outcome:
     stack.environment["SECRET_KEYS"] = new
     began = time.monotonic()
     stack.replace()
-    scene.write()
-    scene.until_well()
+    demo.write()
+    demo.until_well()
     return Outcome(seconds=time.monotonic() - began, asserted="the new key alone decrypts everything")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local.processes import ROOT
 from local.stack import NotRunningError, output
-from tests.drill.scene import NotHereError, Outcome, Scene, until
+from tests.drill.demo_system import DemoSystem, NotHereError, Outcome, until
 
 VERSIONS = "models/migrations/versions"
 FORMER_VERSION = "0023"
@@ -23,7 +23,7 @@ def former_release() -> str:
 
 
 def previous_release() -> str:
-    """Return the last commit before the newest migration. Raises NotHereError, too."""
+    """Return the last commit before the newest migration. Raises NotHereError if the history is missing."""
     newest = max((ROOT / VERSIONS).glob("[0-9]*.py"))
     return _before(newest.name[:4])
 
@@ -42,59 +42,59 @@ def checked_out(commit: str) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def upgrade(scene: Scene) -> Outcome:
+def upgrade(demo: DemoSystem) -> Outcome:
     """Kill the old worker in the middle of a call, upgrade the tables under the old web, and start the new release."""
-    former, stack = scene.stack.release, scene.stack
-    _leave_work(scene)
+    former, stack = demo.stack.release, demo.stack
+    _leave_work(demo)
     stack.release = ROOT
     stack.command("migrate")
-    scene.write(1)  # with webhooks to the old web, on the new tables
+    demo.write(1)  # with webhooks to the old web, on the new tables
     stack.replace()
-    seconds = scene.until_well()
+    seconds = demo.until_well()
     stack.release = former
     return Outcome(
         seconds=seconds, asserted=f"from version {FORMER_VERSION}: what was under way is found, not posted again"
     )
 
 
-def rollback(scene: Scene) -> Outcome:
+def rollback(demo: DemoSystem) -> Outcome:
     """Downgrade the tables with the new release, as in the runbook, and start the old one."""
-    stack, former = scene.stack, scene.stack.release
+    stack, former = demo.stack, demo.stack.release
     stack.stop()
-    scene.write(2)
+    demo.write(2)
     stack.release = ROOT
     stack.command("migrate", f"--back-to={FORMER_VERSION}", answer="y\n")
     stack.release = former
     stack.replace()
-    scene.write(1)
+    demo.write(1)
     return Outcome(
-        seconds=scene.until_well(), asserted=f"to version {FORMER_VERSION}: no link is lost, nothing is doubled"
+        seconds=demo.until_well(), asserted=f"to version {FORMER_VERSION}: no link is lost, nothing is doubled"
     )
 
 
-def previous(scene: Scene) -> Outcome:
+def previous(demo: DemoSystem) -> Outcome:
     """Upgrade the tables, and run the previous release on them: the first half of an upgrade or of a rollback."""
-    stack, former = scene.stack, scene.stack.release
+    stack, former = demo.stack, demo.stack.release
     with checked_out(previous_release()) as folder:
         stack.release = ROOT
         stack.command("migrate")
         stack.release = folder
         stack.replace()
-        scene.write()
-        seconds = scene.until_well()
+        demo.write()
+        seconds = demo.until_well()
         stack.stop()
         stack.release = former
     return Outcome(seconds=seconds, asserted="the release before works on the newest tables")
 
 
-def _leave_work(scene: Scene) -> None:
+def _leave_work(demo: DemoSystem) -> None:
     """Write invoices, and kill the worker while 24SevenOffice still works on its call."""
-    scene.add_fault("twentyfour", operation="SaveBundleList", kind="slow", seconds=2)
-    before = scene.calls("SaveBundleList")
-    scene.write()
-    until("the call is under way", lambda: scene.calls("SaveBundleList") > before)
-    scene.stack.parts["worker"].kill()
-    scene.write(1)
+    demo.add_fault("twentyfour", operation="SaveBundleList", kind="slow", seconds=2)
+    before = demo.calls("SaveBundleList")
+    demo.write()
+    until("the call is under way", lambda: demo.calls("SaveBundleList") > before)
+    demo.stack.parts["worker"].kill()
+    demo.write(1)
 
 
 def _before(version: str) -> str:

@@ -7,7 +7,7 @@ from local import demo_company
 from local.demo import SALES, write_invoice
 from local.demo_user import DemoUser, expect
 from local.stack import NotRunningError
-from tests.drill.scene import Outcome, Scene, until
+from tests.drill.demo_system import DemoSystem, Outcome, until
 
 AWAY_SECONDS = 5
 OUTGOING_INVOICE = 11
@@ -16,68 +16,68 @@ OUTGOING_INVOICE = 11
 WEBHOOKS = ("customers", "projects", "invoices")
 
 
-def remote(scene: Scene) -> Outcome:
+def remote(demo: DemoSystem) -> Outcome:
     """Let 24SevenOffice respond with 503 to everything for some seconds while invoices arrive."""
-    before = scene.invoices
-    scene.add_fault("twentyfour", kind="error_503", lasts=AWAY_SECONDS)
-    scene.write()
-    scene.expect_posted(before)
+    before = demo.invoices
+    demo.add_fault("twentyfour", kind="error_503", lasts=AWAY_SECONDS)
+    demo.write()
+    demo.expect_posted(before)
     time.sleep(AWAY_SECONDS)
-    return Outcome(seconds=scene.until_well(), asserted="everything waits, and continues by itself")
+    return Outcome(seconds=demo.until_well(), asserted="everything waits, and continues by itself")
 
 
-def credentials(scene: Scene) -> Outcome:
+def credentials(demo: DemoSystem) -> Outcome:
     """Work with a password that 24SevenOffice refuses, and enter the right one."""
-    before = scene.invoices
-    scene.stack.command("connections", "set", demo_company.NAME, "--password=not-this-one", "--no-check")
-    scene.write(2)
-    until("paused", lambda: ",paused," in scene.stack.command("connections", "list", "--output=csv"))
-    scene.expect_posted(before)
-    scene.stack.command("connections", "set", demo_company.NAME, f"--password={PASSWORD}")
-    return Outcome(seconds=scene.until_well(), asserted="the connection pauses, says why, and resumes by itself")
+    before = demo.invoices
+    demo.stack.command("connections", "set", demo_company.NAME, "--password=not-this-one", "--no-check")
+    demo.write(2)
+    until("paused", lambda: ",paused," in demo.stack.command("connections", "list", "--output=csv"))
+    demo.expect_posted(before)
+    demo.stack.command("connections", "set", demo_company.NAME, f"--password={PASSWORD}")
+    return Outcome(seconds=demo.until_well(), asserted="the connection pauses, says why, and resumes by itself")
 
 
 PASSWORD = demo_company.SECRETS["CONNECTION_PASSWORD"]
 
 
-def budget(scene: Scene) -> Outcome:
+def budget(demo: DemoSystem) -> Outcome:
     """Let 24SevenOffice respond with 429 to everything for some seconds while invoices arrive."""
-    scene.add_fault("twentyfour", kind="too_many", lasts=AWAY_SECONDS, seconds=1)
-    scene.write()
+    demo.add_fault("twentyfour", kind="too_many", lasts=AWAY_SECONDS, seconds=1)
+    demo.write()
     time.sleep(AWAY_SECONDS)
-    return Outcome(seconds=scene.until_well(), asserted="no invoice counts as failed")
+    return Outcome(seconds=demo.until_well(), asserted="no invoice counts as failed")
 
 
-def mail(scene: Scene) -> Outcome:
+def mail(demo: DemoSystem) -> Outcome:
     """Let the mail server refuse three mails while an invoice of a locked year needs attention."""
-    locked = next(year for year in scene.user.twentyfour("years") if year["locked"])
-    scene.add_fault("mail", kind="refuse", times=3)
-    project, day = scene.user.moment("projects")[0], f"{locked['year']}-06-30"
-    invoice_id = write_invoice(scene.user, SALES[0], project, invoiceDate=day)
-    title = f"Invoice {scene.user.press('finalize', invoice_id)['invoiceNumber']}"
+    locked = next(year for year in demo.user.twentyfour("years") if year["locked"])
+    demo.add_fault("mail", kind="refuse", times=3)
+    project, day = demo.user.moment("projects")[0], f"{locked['year']}-06-30"
+    invoice_id = write_invoice(demo.user, SALES[0], project, invoiceDate=day)
+    title = f"Invoice {demo.user.press('finalize', invoice_id)['invoiceNumber']}"
     began = time.monotonic()
-    until("the mail is there", lambda: bool(_mails_about(scene, title)))
+    until("the mail is there", lambda: bool(_mails_about(demo, title)))
     seconds = time.monotonic() - began
     time.sleep(AWAY_SECONDS)
-    expect("mails about it", len(_mails_about(scene, title)), 1)
+    expect("mails about it", len(_mails_about(demo, title)), 1)
     return Outcome(seconds=seconds, asserted="the mail waits, and arrives once")
 
 
-def webhooks(scene: Scene) -> Outcome:
+def webhooks(demo: DemoSystem) -> Outcome:
     """Let Moment send webhooks to a wrong address, and give the webhook a new one."""
-    wrong = f"{scene.stack.environment['PUBLIC_URL']}/webhooks/moment/not-this-one"
-    scene.control("moment", "PUT", f"webhooks/{demo_company.MOMENT_COMPANY}", dict.fromkeys(WEBHOOKS, wrong))
-    scene.write()
-    by_poll = scene.until_well()
-    address = scene.stack.command("connections", "webhook-url", demo_company.NAME).split()[-1]
-    scene.user = DemoUser(scene.stack, webhook_url=demo_company.connect(scene.stack, address=address))
-    scene.write(1)
-    return Outcome(seconds=scene.until_well(), asserted=f"the poll finds them meanwhile, after {by_poll:.1f} s")
+    wrong = f"{demo.stack.environment['PUBLIC_URL']}/webhooks/moment/not-this-one"
+    demo.control("moment", "PUT", f"webhooks/{demo_company.MOMENT_COMPANY}", dict.fromkeys(WEBHOOKS, wrong))
+    demo.write()
+    by_poll = demo.until_well()
+    address = demo.stack.command("connections", "webhook-url", demo_company.NAME).split()[-1]
+    demo.user = DemoUser(demo.stack, webhook_url=demo_company.connect(demo.stack, address=address))
+    demo.write(1)
+    return Outcome(seconds=demo.until_well(), asserted=f"the poll finds them meanwhile, after {by_poll:.1f} s")
 
 
-def doubled(scene: Scene) -> Outcome:
+def doubled(demo: DemoSystem) -> Outcome:
     """Enter a second voucher for an invoice manually, and reconcile."""
-    voucher = scene.user.synced("vouchers")[-1]
+    voucher = demo.user.synced("vouchers")[-1]
     invoice = voucher["lines"][0]["invoice"]
     lines = [
         {name: line[name] for name in ("account", "amount", "customer", "project", "tax")}
@@ -85,20 +85,20 @@ def doubled(scene: Scene) -> Outcome:
     ]
     day = date.today().isoformat()  # noqa: DTZ011 - the sandbox's day is the machine's
     entered = {"date": day, "due": day, "invoice": invoice, "posted": True, "lines": lines}
-    second = scene.user.book("vouchers", type=OUTGOING_INVOICE, **entered)
+    second = demo.user.book("vouchers", type=OUTGOING_INVOICE, **entered)
     began = time.monotonic()
     try:
-        report = scene.stack.command("reconcile", demo_company.NAME, f"--month={day[:7]}")
+        report = demo.stack.command("reconcile", demo_company.NAME, f"--month={day[:7]}")
     except NotRunningError as ended:  # with status 1, as there is a discrepancy
         report = str(ended)
     seconds = time.monotonic() - began
     expect("invoice named", invoice in report, expected=True)
     expect("more than once", "More than once in the ledger" in report, expected=True)
-    scene.until_well()
+    demo.until_well()
     return Outcome(
         seconds=seconds, asserted=f"the reconciliation names invoice {invoice} and voucher {second['number']}"
     )
 
 
-def _mails_about(scene: Scene, title: str) -> list[str]:
-    return [mail["subject"] for mail in scene.user.mails() if title in mail["text"]]
+def _mails_about(demo: DemoSystem, title: str) -> list[str]:
+    return [mail["subject"] for mail in demo.user.mails() if title in mail["text"]]

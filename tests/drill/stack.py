@@ -34,8 +34,8 @@ print(json.dumps(commands(host="127.0.0.1", web_port=int(sys.argv[1]), flower_po
 class DrillStack(Stack):
     """Runs the processes of a chaotic day, or another release of the product, with one worker and no Flower.
 
-    ``release`` is the folder that the processes run from; change it and call :meth:`replace`. ``no_small_disk``
-    says why PostgreSQL has the whole disk, "" if it has its own.
+    The processes run from the folder ``release``; to change it, set it and call :meth:`replace`. ``no_small_disk``
+    says why PostgreSQL has no small disk of its own; it is empty if PostgreSQL has one.
     """
 
     def __init__(self, plan: Plan, *, log: Log, release: Path = ROOT) -> None:
@@ -63,7 +63,7 @@ class DrillStack(Stack):
         return ours
 
     def _former_lines(self) -> dict[str, tuple[str, ...]]:
-        """Ask the release how its processes are started."""
+        """Return the command lines of the processes of the other release."""
         state = str(self.plan.state / "beat")
         command = (sys.executable, "-c", COMMANDS, str(self._ports["web"]), state)
         lines = json.loads(output(command, cwd=self.release, env=self.environment))
@@ -94,7 +94,7 @@ class DrillStack(Stack):
         self.wait_until_ready()
 
     def kill(self) -> None:
-        """Kill everything at once, as there is nothing to finish."""
+        """Kill all processes at once; nothing has to be finished after a drill."""
         for part in reversed(self.parts.values()):
             part.kill()
 

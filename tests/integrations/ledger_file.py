@@ -64,7 +64,7 @@ class LedgerFile:
         return [_ledger_line(row) for row in self._rows() if _name(row) == voucher]
 
     def documents_of(self, stamps: Collection[int]) -> Mapping[int, VoucherDocuments]:
-        """There are none."""
+        """Return no documents; the file has none."""
         return dict.fromkeys(stamps, VoucherDocuments())
 
     def open_document(
@@ -73,7 +73,7 @@ class LedgerFile:
         *,
         renew_lease: Callable[[], None],  # noqa: ARG002 - the same
     ) -> AbstractContextManager[BinaryIO]:
-        """Return a document; there are none."""
+        """Return an empty document; the file has none."""
         return BytesIO()
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
@@ -91,24 +91,24 @@ class LedgerFile:
         return BookedVouchers(numbered, costly, numbered=numbered)
 
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - the file knows none of them
-        """Find no one, as the file does not have Moment's ids."""
+        """Return no customer, because the file does not have Moment's ids."""
         return None
 
     def company(self, number: int) -> Company | None:
-        """Read the customer or supplier with this number off the first line that is on it."""
+        """Return the customer or supplier with this number, as the first ledger line on it has it."""
         found = next((row for row in self._rows() if row["customer"] == str(number)), None)
         return Company(number, found["name"], found["organization_number"]) if found else None
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
-        """Return which of these lines are on."""
+        """Return which of these customers the ledger has lines on."""
         return [number for number in numbers if self.company(number)]
 
     def addresses(self, numbers: Collection[int]) -> Mapping[int, Address]:  # noqa: ARG002 - the port's
-        """Return none: the file has no addresses."""
+        """Return no addresses; the file has none."""
         return {}
 
     def all_companies(self) -> Collection[Company]:
-        """Return the customers and suppliers that lines are on."""
+        """Return the customers and suppliers that the ledger has lines on."""
         numbers = {int(row["customer"]) for row in self._rows() if row["customer"]}
         return [found for number in numbers if (found := self.company(number))]
 
@@ -123,7 +123,7 @@ class LedgerFile:
             return {row["vat"]: VatCode(Decimal(row["rate"]), 2700) for row in csv.DictReader(file) if row["vat"]}
 
     def currency_rates(self) -> Mapping[str, Decimal]:
-        """Know no rates."""
+        """Return no exchange rates; the file has none."""
         return {}
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
@@ -144,20 +144,20 @@ class LedgerFile:
         return [_ledger_line(row) for row in rows if row["invoice"] == str(invoice_number)]
 
     def project(self, number: int) -> ExistingProject | None:
-        """Return a project that lines are on; the file does not know its name."""
+        """Return the project if the ledger has lines on it; the file does not have its name."""
         known = any(row["project"] == str(number) for row in self._rows())
         return ExistingProject(number, "") if known else None
 
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Return those projects that lines are on."""
+        """Return which of these projects the ledger has lines on."""
         return [found for number in numbers if (found := self.project(number))]
 
     def identities(self) -> Sequence[Identity]:
-        """Return the one there is: a file needs no login."""
+        """Return the only client; a file needs no login."""
         return [IDENTITY]
 
     def identity_id(self) -> str:
-        """Return the one there is."""
+        """Return the id of the only client."""
         return IDENTITY.id
 
     def client_name(self) -> str:
@@ -169,18 +169,18 @@ class LedgerFile:
         return len(self.all_companies()), 0
 
     def forget(self, *parts: SetupPart) -> None:
-        """Forget nothing, as nothing is remembered."""
+        """Do nothing, because nothing is cached."""
 
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
-        """Refuse each of them."""
+        """Refuse each customer, because the file is read-only."""
         return [_read_only() for _ in drafts]
 
     def save_project(self, draft: ProjectDraft) -> None:  # noqa: ARG002 - whatever it is
-        """Refuse it."""
+        """Refuse the project, because the file is read-only."""
         raise _read_only()
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:  # noqa: ARG002 - the same
-        """Refuse them."""
+        """Refuse the vouchers, because the file is read-only."""
         raise _read_only()
 
     def _rows(self) -> Iterator[Row]:

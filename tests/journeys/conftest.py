@@ -22,7 +22,7 @@ def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSyst
 
 @pytest.fixture
 def new_firm(one_system: RunningSystem) -> Iterator[Callable[..., Firm]]:
-    """Makes a firm that is connected with its own settings."""
+    """Return a function that makes and connects a firm with the given settings."""
     firms: list[Firm] = []
 
     def new(company: str = "", **settings: Any) -> Firm:
@@ -48,5 +48,5 @@ def firm(new_firm: Callable[..., Firm]) -> Firm:
 
 @pytest.fixture
 def purchasing(new_firm: Callable[..., Firm]) -> Purchasing:
-    """A firm that syncs only costs from its ledger."""
+    """A firm that syncs only expenses."""
     return Purchasing(new_firm(entity_types={EntityType.EXPENSE}, expense_accounts=ACCOUNTS))

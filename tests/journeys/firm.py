@@ -120,7 +120,7 @@ class Firm:
         self.control("moment", "DELETE", f"{self._api(resource)}/{record_id}")
 
     def moment(self, resource: str) -> list[Record]:
-        """Return what Moment has."""
+        """Return the records of a resource in Moment."""
         return list(self.control("moment", "GET", f"books/{self.company}/{resource}"))
 
     def project(self) -> Record:
@@ -192,9 +192,9 @@ class Firm:
             if not part.alive:
                 part.start()
 
-    def records(self, shelf: str) -> list[Record]:
-        """Return the 24SevenOffice records."""
-        return list(self.control("twentyfour", "GET", f"books/{self.client}/{shelf}"))
+    def records(self, resource: str) -> list[Record]:
+        """Return the records of a resource in 24SevenOffice."""
+        return list(self.control("twentyfour", "GET", f"books/{self.client}/{resource}"))
 
     def mails(self) -> list[Record]:
         """Return the mails to the firm."""

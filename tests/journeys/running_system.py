@@ -1,4 +1,4 @@
-"""The whole system, with firms in it."""
+"""Runs the whole system, and makes firms for the tests."""
 
 import itertools
 import os
@@ -38,7 +38,7 @@ class RunningSystem:
 
 
 def show(name: str, line: str) -> None:
-    """Leave the log to pytest, which shows it when a test fails."""
+    """Print a log line; pytest shows it when a test fails."""
     sys.stdout.write(f"{name:<8} | {line}\n")
 
 

@@ -1,4 +1,4 @@
-"""The invoices of the year before the connection, synced by the real command, which is killed on its way."""
+"""The real command syncs invoices that are older than the connection, and is killed while it runs."""
 
 import time
 from collections.abc import Callable, Sequence

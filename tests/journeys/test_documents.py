@@ -12,13 +12,13 @@ SCAN = b"%PDF-1.7 F-77"
 
 
 class Watch:
-    """Watches the memory of a process until it is stopped: ``least`` and ``limit`` in bytes."""
+    """Measures the memory of a process while the block lasts: ``baseline`` before it and ``peak``, in bytes."""
 
     def __init__(self, process: psutil.Process) -> None:
         self._process = process
         self._over = Event()
         self._thread = Thread(target=self._look)
-        self.least = self.limit = process.memory_info().rss
+        self.baseline = self.peak = process.memory_info().rss
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -30,7 +30,7 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(0.01):
-            self.limit = max(self.limit, self._process.memory_info().rss)
+            self.peak = max(self.peak, self._process.memory_info().rss)
 
 
 def test_a_later_document_is_added_to_the_existing_expense(purchasing: Purchasing) -> None:
@@ -65,7 +65,7 @@ def test_a_document_of_40_mb_arrives_whole_by_a_worker_that_grows_by_less_than_1
     with Watch(the_worker()) as memory:
         purchasing.poll()
         purchasing.expect_expenses((1, "1250.00"), (2, "1250.00"), files=[SCAN, large])
-    assert memory.limit - memory.least < 150 * MB
+    assert memory.peak - memory.baseline < 150 * MB
 
 
 def the_worker() -> psutil.Process:

@@ -52,7 +52,7 @@ def test_an_amount_corrected_in_the_ledger_is_corrected_in_moment(purchasing: Pu
 
 
 @pytest.mark.parametrize(("way", "left"), [("hide", []), ("counter", [(1, "-1250.00"), (1, "1250.00")])])
-def test_a_reversed_voucher_leaves_nothing_to_charge_for(
+def test_reversing_a_voucher_removes_its_expense(
     purchasing: Purchasing, way: str, left: list[tuple[int, str]]
 ) -> None:
     voucher = purchasing.enter({**COST, "amount": "1250.00", "project": 1}, total="1250.00")

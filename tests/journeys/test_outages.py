@@ -1,4 +1,4 @@
-"""Processes killed here are restarted by the test itself, as the supervisor or a cluster would."""
+"""Outages of the servers and the processes. Tests restart what they kill, as the supervisor or a cluster does."""
 
 import time
 

@@ -74,7 +74,7 @@ def write(file: Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 def company(firm: Firm, number: int) -> dict[str, str]:
-    """Make a company in Moment and a client in 24SevenOffice; one has a customer without a name."""
+    """Make a company in Moment and a client in 24SevenOffice. One of the companies has a customer without a name."""
     name, moment_company, username = (
         f"Provisioned Ærlig Øl Åsen {number}",
         str(7000 + number),

@@ -69,7 +69,7 @@ def buy(purchasing: Purchasing, *, project: int) -> None:
 
 
 def expect_all(purchasing: Purchasing, invoices: list[Record], costs: list[int]) -> None:
-    """Wait until both sides have each record once, with the numbers of the other."""
+    """Wait until both systems have each record once, with the same numbers."""
     firm = purchasing.firm
     firm.expect_vouchers(invoices)
     purchasing.expect_expenses(*((project, "1250.00") for project in costs))

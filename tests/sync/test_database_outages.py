@@ -12,7 +12,7 @@ from sync.errors import RejectedError
 from sync.records import Customer
 from tests import factories
 from tests.databases import Databases
-from tests.sync.conftest import World
+from tests.sync.conftest import SyncHarness
 
 INVOICE, CUSTOMER = EntityType.INVOICE, EntityType.CUSTOMER
 
@@ -26,7 +26,7 @@ class Outages:
         self.meanwhile: Callable[[], object] = lambda: None
 
     def after(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Begin an outage when a call has ended, as long as any are left."""
+        """Begin the next outage when a call has ended."""
 
         def breaking_off(*args: Any, **kwargs: Any) -> Any:
             answer = call(*args, **kwargs)
@@ -48,66 +48,68 @@ class Outages:
 
 
 @pytest.fixture
-def outages(world: World, databases: Databases, database_url: str) -> Outages:
+def outages(harness: SyncHarness, databases: Databases, database_url: str) -> Outages:
     outages = Outages(databases, database_url)
-    world.sleep = outages.sleep
+    harness.sleep = outages.sleep
     for record_id in "123":
-        world.moment.put(factories.customer(record_id, name=f"Kunde {record_id} AS", organization_number=""))
+        harness.moment.put(factories.customer(record_id, name=f"Kunde {record_id} AS", organization_number=""))
     return outages
 
 
 def test_a_lane_continues_once_postgresql_answers_and_posts_nothing_twice(
-    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+    harness: SyncHarness, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.begin()
+    harness.begin()
     for number in (21, 22):
-        world.moment.put(factories.invoice(str(number), number=number))
-    monkeypatch.setattr(world.erp, "post", outages.after(world.erp.post))
+        harness.moment.put(factories.invoice(str(number), number=number))
+    monkeypatch.setattr(harness.erp, "post", outages.after(harness.erp.post))
     outages.left = 1
-    world.receive(INVOICE, "21")
-    world.drain(INVOICE)
-    first = world.job(INVOICE, "21")
+    harness.receive(INVOICE, "21")
+    harness.drain(INVOICE)
+    first = harness.job(INVOICE, "21")
     assert (first.state, first.error_code) == (JobState.RETRYING, "broken_off")
-    assert world.wait(INVOICE, "21") >= timedelta(minutes=1)  # its call may still be at work
-    world.sync(INVOICE, "22")
-    assert world.job(INVOICE, "22").outcome is Outcome.SYNCED
-    world.run_after(minutes=2)
-    assert world.job(INVOICE, "21").outcome is Outcome.SYNCED
-    assert world.erp.calls["post"] == 2
-    assert world.mails() == []
+    assert harness.wait(INVOICE, "21") >= timedelta(minutes=1)  # its call may still be at work
+    harness.sync(INVOICE, "22")
+    assert harness.job(INVOICE, "22").outcome is Outcome.SYNCED
+    harness.run_after(minutes=2)
+    assert harness.job(INVOICE, "21").outcome is Outcome.SYNCED
+    assert harness.erp.calls["post"] == 2
+    assert harness.mails() == []
 
 
 def test_a_record_without_a_write_is_retried_with_a_known_outcome(
-    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+    harness: SyncHarness, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.moment, "customer", outages.after(world.moment.customer))
+    monkeypatch.setattr(harness.moment, "customer", outages.after(harness.moment.customer))
     outages.left = 1
-    world.receive(CUSTOMER, *"123")
-    world.drain(CUSTOMER)
-    waits = [world.wait(CUSTOMER, each) for each in "123"]
+    harness.receive(CUSTOMER, *"123")
+    harness.drain(CUSTOMER)
+    waits = [harness.wait(CUSTOMER, each) for each in "123"]
     assert waits == [timedelta(seconds=2.5)] * 3
-    world.later(seconds=5)
-    assert [job.outcome_unknown for job in leased(world).jobs] == [False] * 3
+    harness.later(seconds=5)
+    assert [job.outcome_unknown for job in leased(harness).jobs] == [False] * 3
 
 
-def leased(world: World) -> leases.Lease:
-    lane = Lane(world.connection.id, CUSTOMER)
-    lease = leases.acquire(world.database, lane, limit=9, now=world.now, until=world.now + timedelta(minutes=1))
+def leased(harness: SyncHarness) -> leases.Lease:
+    lane = Lane(harness.connection.id, CUSTOMER)
+    lease = leases.acquire(
+        harness.database, lane, limit=9, now=harness.now, until=harness.now + timedelta(minutes=1)
+    )
     assert lease
     return lease
 
 
 def test_results_from_before_an_outage_of_postgresql_are_saved_after_it(
-    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+    harness: SyncHarness, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_record_id: str) -> Customer:
         outages.begin()
         raise RejectedError("Its name is missing.")
 
-    monkeypatch.setattr(world.moment, "customer", refuse)
-    world.receive(CUSTOMER, "1")
-    world.drain(CUSTOMER)
-    assert (world.job(CUSTOMER, "1").state, world.job(CUSTOMER, "1").message) == (
+    monkeypatch.setattr(harness.moment, "customer", refuse)
+    harness.receive(CUSTOMER, "1")
+    harness.drain(CUSTOMER)
+    assert (harness.job(CUSTOMER, "1").state, harness.job(CUSTOMER, "1").message) == (
         JobState.NEEDS_ATTENTION,
         "Its name is missing.",
     )
@@ -115,35 +117,35 @@ def test_results_from_before_an_outage_of_postgresql_are_saved_after_it(
 
 
 def test_outages_of_postgresql_never_give_up_a_sound_record(
-    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+    harness: SyncHarness, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.erp, "save_companies", outages.after(world.erp.save_companies))
+    monkeypatch.setattr(harness.erp, "save_companies", outages.after(harness.erp.save_companies))
     outages.left = 4
-    world.receive(CUSTOMER, "1")
+    harness.receive(CUSTOMER, "1")
     for _ in range(6):
-        world.run()
-        world.later(minutes=10)
+        harness.run()
+        harness.later(minutes=10)
     assert outages.left == 0
-    assert world.job(CUSTOMER, "1").outcome is Outcome.SYNCED
-    assert len(world.erp.companies) == 1
-    assert world.mails() == []
+    assert harness.job(CUSTOMER, "1").outcome is Outcome.SYNCED
+    assert len(harness.erp.companies) == 1
+    assert harness.mails() == []
 
 
 def test_a_worker_that_outlives_its_lease_in_an_outage_counts_as_no_crash(
-    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+    harness: SyncHarness, outages: Outages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When PostgreSQL is back, another worker takes over first and counts a crash: that is taken back."""
-    monkeypatch.setattr(world.moment, "customer", outages.after(world.moment.customer))
+    """When PostgreSQL is back, another worker leases the lane first and counts a crash; the first worker reverts the count."""
+    monkeypatch.setattr(harness.moment, "customer", outages.after(harness.moment.customer))
     taken: list[leases.Lease] = []
 
     def take_over() -> None:
-        world.later(hours=1)
-        taken.append(leased(world))
+        harness.later(hours=1)
+        taken.append(leased(harness))
 
     outages.left, outages.meanwhile = 1, take_over
-    world.receive(CUSTOMER, "1")
-    assert world.drain(CUSTOMER) == set()
+    harness.receive(CUSTOMER, "1")
+    assert harness.drain(CUSTOMER) == set()
     (lease,) = taken
     assert [job.worker_crashes for job in lease.jobs] == [1]
-    world.later(hours=1)
-    assert [job.worker_crashes for job in leased(world).jobs] == [1]  # of the second one, which did vanish
+    harness.later(hours=1)
+    assert [job.worker_crashes for job in leased(harness).jobs] == [1]  # of the second one, which did vanish

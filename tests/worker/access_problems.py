@@ -1,4 +1,4 @@
-"""Problems of access: how each is caused, what the diagnostics say, and its remedy."""
+"""Problems with logins and keys: how a test causes each, what the diagnostics report, and the remedy."""
 
 from collections.abc import Callable
 

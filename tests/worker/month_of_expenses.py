@@ -32,9 +32,9 @@ class ExpenseMonth:
         self.connection = connection
         self.update_settings(entity_types=tuple(EntityType), expense_accounts="4000, 4300-4399, 6590")
         supplier = {"name": "Byggmakker AS", "number": SUPPLIER, "type": "Supplier"}
-        self.office("POST", "customers", supplier)
+        self.twentyfour("POST", "customers", supplier)
         for number, name in ((1, "Kulturhuset"), (2, "Svømmehallen")):
-            self.office("POST", "projects", {"number": number, "name": name})
+            self.twentyfour("POST", "projects", {"number": number, "name": name})
         self.other_project = self.moment("POST", "projects", {"name": "Svømmehallen", "projectNumber": "2"})["id"]
         vouchers = [self.enter(day=DAY.replace(day=day)) for day in (1, 15, 31)]
         self.sync_now(vouchers[0], vouchers[2])
@@ -44,7 +44,7 @@ class ExpenseMonth:
             self.connection.id, settings, actor="test", now=clock()
         )
 
-    def office(self, method: str, path: str, body: object = None) -> Any:
+    def twentyfour(self, method: str, path: str, body: object = None) -> Any:
         return self._books.control("twentyfour", method, f"books/1/{path}", body)
 
     def moment(self, method: str, path: str, body: object = None) -> Any:
@@ -56,17 +56,17 @@ class ExpenseMonth:
     def enter(self, *lines: dict[str, Any], day: date = DAY, **more: Any) -> str:
         """Enter a supplier's voucher, by default one of 1250 kroner on project 1, and return its name."""
         voucher = {"date": day.isoformat(), "invoice": f"F-{day.day}", "lines": lines or (COST, VAT, OWED), **more}
-        return f"{day.year}-104-{self.office('POST', 'vouchers', voucher)['number']}"
+        return f"{day.year}-104-{self.twentyfour('POST', 'vouchers', voucher)['number']}"
 
     def correct(self, place: int, **fields: Any) -> None:
         """Correct a line of the second voucher in the ledger after it was synced; the integration does not poll."""
         self.sync_now(SECOND)
         line = self._second()["lines"][place]
-        self.office("PATCH", "vouchers/40002?type=14", {"lines": [{"id": line["id"], **fields}]})
+        self.twentyfour("PATCH", "vouchers/40002?type=14", {"lines": [{"id": line["id"], **fields}]})
 
     def hide(self) -> None:
         self.sync_now(SECOND)
-        self.office("POST", "vouchers/40002/reverse?type=14", {"way": "hide"})
+        self.twentyfour("POST", "vouchers/40002/reverse?type=14", {"method": "hide"})
 
     def sync_now(self, *vouchers: str) -> None:
         """Sync vouchers."""
@@ -80,7 +80,7 @@ class ExpenseMonth:
     def expenses(self) -> list[dict[str, Any]]:
         return list(self.moment("GET", "projectExpenses?size=500")["content"])
 
-    def second(self) -> dict[str, Any]:
+    def sync_second(self) -> dict[str, Any]:
         """Sync the second voucher and return its expense."""
         self.sync_now(SECOND)
         (found,) = [each for each in self.expenses() if SECOND in each["externalId"]]
@@ -88,17 +88,17 @@ class ExpenseMonth:
 
     def alter(self, **fields: Any) -> None:
         """Change the second voucher's expense in Moment manually."""
-        self.moment("PATCH", f"projectExpenses/{self.second()['id']}", fields)
+        self.moment("PATCH", f"projectExpenses/{self.sync_second()['id']}", fields)
 
     def delete(self) -> None:
-        self.moment("DELETE", f"projectExpenses/{self.second()['id']}")
+        self.moment("DELETE", f"projectExpenses/{self.sync_second()['id']}")
 
-    def double(self) -> None:
-        known = self.second()
+    def duplicate(self) -> None:
+        known = self.sync_second()
         names = set(known) - {"id", "lastModifiedDate", "invoiced"}
         self.moment("POST", "projectExpenses", {name: known[name] for name in names})
 
-    def stranger(self) -> None:
+    def add_unrelated(self) -> None:
         self.sync_now(SECOND)
         self.moment("POST", "projectExpenses", expense(externalId=f"24so:{YEAR}-104-49999/1/4300"))
 
@@ -108,9 +108,9 @@ class ExpenseMonth:
 
     def lose_approval(self) -> None:
         scan = {"content": b64encode(b"%PDF").decode(), "approved": False}
-        self.office("POST", "vouchers/40002/files?type=14", scan)
+        self.twentyfour("POST", "vouchers/40002/files?type=14", scan)
 
-    def compared(self, first: date = FIRST, last: date = LAST) -> ReconciliationReport:
+    def reconcile_expenses(self, first: date = FIRST, last: date = LAST) -> ReconciliationReport:
         """Reconcile, and return the discrepancies of expenses."""
         report = reconcile(self.container.open_context(self.connection, refuse_writes), first, last)
         assert report.expenses
@@ -130,7 +130,7 @@ class ExpenseMonth:
         self.drain_due_lanes()
 
     def _second(self) -> dict[str, Any]:
-        (found,) = [each for each in self.office("GET", "vouchers") if each["number"] == 40002]
+        (found,) = [each for each in self.twentyfour("GET", "vouchers") if each["number"] == 40002]
         return dict(found)
 
 
@@ -178,7 +178,7 @@ FAULTS: list[Fault] = [
     ),
     ("wrong description", lambda it: it.alter(description="Plank"), "different in Moment", ("description",)),
     ("unreadable", lambda it: it.alter(amountInclVat=1250.001), "unreadable", ()),
-    ("doubled", ExpenseMonth.double, "doubled in Moment", ()),
+    ("doubled", ExpenseMonth.duplicate, "doubled in Moment", ()),
     ("hidden in the ledger", ExpenseMonth.hide, "only in Moment", ()),
     (
         "moved to an account that is not listed",
@@ -186,7 +186,7 @@ FAULTS: list[Fault] = [
         "only in Moment",
         (),
     ),
-    ("of no voucher", ExpenseMonth.stranger, "only in Moment", ()),
+    ("of no voucher", ExpenseMonth.add_unrelated, "only in Moment", ()),
     (
         "text corrected in the ledger and not brought",
         lambda it: it.correct(0, comment="Gips og skruer"),

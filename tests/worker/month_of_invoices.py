@@ -41,12 +41,12 @@ class InvoiceMonth:
     """The invoices 1, 2 and 3 of October; the first and the last are right in the ledger."""
 
     def __init__(
-        self, container: Container, connection: Connection, fresh_systems: Systems, *, way: str = "net"
+        self, container: Container, connection: Connection, fresh_systems: Systems, *, voucher_vat: str = "net"
     ) -> None:
         self.container, self.connection, self._books = container, connection, fresh_systems
-        if way == "gross":
+        if voucher_vat == "gross":
             self.control("twentyfour", "PUT", "books/1/vat", {"splits_vat": True})
-            container.connections.update(connection.id, {"voucher_vat": way}, actor="test", now=clock())
+            container.connections.update(connection.id, {"voucher_vat": voucher_vat}, actor="test", now=clock())
             self.connection = container.connections.get(connection.id)
         self.ids = [self.invoice(DAY.replace(day=day)) for day in (1, 15, 31)]
         self.send(self.ids[0], self.ids[2])
@@ -104,9 +104,9 @@ class InvoiceMonth:
     def on_account(self, account: int, tax: str) -> None:
         self.enter(NET[0], {**NET[1], "account": account, "tax": tax}, *NET[2:])
 
-    def reverse(self, way: str) -> None:
+    def reverse(self, method: str) -> None:
         self.send(self.ids[1])
-        self.control("twentyfour", "POST", "books/1/vouchers/2/reverse?type=11", {"way": way})
+        self.control("twentyfour", "POST", "books/1/vouchers/2/reverse?type=11", {"method": method})
 
     def renumber(self, invoice: str = "77") -> None:
         self.send(self.ids[1])
@@ -115,18 +115,18 @@ class InvoiceMonth:
         self.control("twentyfour", "PATCH", "books/1/vouchers/2?type=11", {"lines": lines})
 
     def move(self) -> None:
-        """Send invoice 2 with one department, and want it on another."""
+        """Sync invoice 2 with one department, and set another department afterwards."""
         for department in (7, 10):
             self.container.connections.update(
                 self.connection.id, {"department": department}, actor="test", now=clock()
             )
             self.send(self.ids[1])
 
-    def double(self) -> None:
+    def duplicate(self) -> None:
         self.send(self.ids[1])
         self.enter()
 
-    def stranger(self) -> None:
+    def add_unrelated(self) -> None:
         self.send(self.ids[1])
         self.enter(invoice="9001")
 
@@ -138,7 +138,7 @@ Fault = tuple[str, "Callable[[InvoiceMonth], None]", str, tuple[str, ...]]
 
 FAULTS: list[Fault] = [
     ("missing", lambda _: None, "missing", ()),
-    ("doubled", InvoiceMonth.double, "doubled", ()),
+    ("doubled", InvoiceMonth.duplicate, "doubled", ()),
     (
         "wrong amount",
         lambda it: it.amounts("2500", "-1080", "-270", "-1000", "-150"),
@@ -184,6 +184,6 @@ FAULTS: list[Fault] = [
     ("wrong department", InvoiceMonth.move, "different", ("department",)),
     ("hidden voucher", lambda it: it.reverse("hide"), "hidden", ()),
     ("taken back by a counter-voucher", lambda it: it.reverse("counter"), "taken back", ()),
-    ("only in the ledger", InvoiceMonth.stranger, "only in the ledger", ()),
+    ("only in the ledger", InvoiceMonth.add_unrelated, "only in the ledger", ()),
 ]
 """Possible faults: what a person did, the resulting discrepancy of invoice 2, and the fields that differ."""

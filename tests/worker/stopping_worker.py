@@ -1,4 +1,4 @@
-"""The worker's own app with one change: it stops itself once, just before it sends a certain operation."""
+"""The worker's own app, with one change: it stops once, just before it calls the operation in ``STOPS_AT``."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ send, stops = BoundedAdapter.send, iter([signal.SIGSTOP])
 
 
 def stopping(adapter: BoundedAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
-    """Its lease has just been renewed; when it is continued, it sends at once."""
+    """Stop just before the call. The lease has just been renewed, so the worker sends at once when it is continued."""
     if OPERATION in (request.body or b"") and (stop := next(stops, None)):
         signal.pthread_kill(threading.get_ident(), stop)  # sent to the process, it might reach this thread later
     return send(adapter, request, *args, **kwargs)

@@ -23,7 +23,7 @@ NUMBERS = re.findall(r"^\| ([SM]\d+) \|", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
-def lived_in(container: Container, fresh_systems: Systems) -> BreakableConnection:
+def connection_in_use(container: Container, fresh_systems: Systems) -> BreakableConnection:
     """A connection with a synced invoice and one in euros."""
     breakable = healthy_connection(container, fresh_systems)
     breakable.control("twentyfour", "PUT", "books/1/series/1", {"start": 1})
@@ -61,10 +61,10 @@ def test_each_assumption_names_its_test_or_why_it_has_none() -> None:
     assert [number for number, tested_by in TESTED_BY.items() if not shapes.fullmatch(tested_by)] == []
 
 
-def test_the_doctor_tests_the_assumptions_that_the_page_names(lived_in: BreakableConnection) -> None:
-    assert numbers_in(lived_in.findings()) == numbers_tested_by("doctor")
+def test_the_doctor_tests_the_assumptions_that_the_page_names(connection_in_use: BreakableConnection) -> None:
+    assert numbers_in(connection_in_use.findings()) == numbers_tested_by("doctor")
 
 
-def test_the_write_tests_cover_the_assumptions_that_the_page_names(lived_in: BreakableConnection) -> None:
-    by_number = write_tested(lived_in, factoring_id=10001)
-    assert by_number | write_tested(lived_in, voucher_number="series") == numbers_tested_by("--write")
+def test_the_write_tests_cover_the_assumptions_that_the_page_names(connection_in_use: BreakableConnection) -> None:
+    by_number = write_tested(connection_in_use, factoring_id=10001)
+    assert by_number | write_tested(connection_in_use, voucher_number="series") == numbers_tested_by("--write")

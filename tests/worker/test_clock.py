@@ -148,7 +148,7 @@ def test_times_that_hosts_compare_use_postgresqls_clock(container: Container, co
 
 
 def test_beat_uses_postgresqls_clock_too(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Including the schedule that it reads from its file."""
+    """The schedule that beat reads from its file uses that clock, too."""
     monkeypatch.setattr(container, "shared_clock", lambda: NOW)
     monkeypatch.setattr(beat, "_shared_clock", lambda: lambda: NOW)
     assert (app.now(), beat.app.now()) == (NOW, NOW)

@@ -13,26 +13,26 @@ from tests.worker.cli.command_runner import invoke
 from worker.container import Container, clock
 
 
-def nothing() -> None:
-    """A lease that is never lost."""
+def renew_nothing() -> None:
+    """Renew a lease that is never lost."""
 
 
 def test_cached_ledger_data_is_kept_until_the_settings_change(
     container: Container, connection: Connection
 ) -> None:
-    first = container.open_context(connection, nothing).erp
-    assert container.open_context(container.connections.get(connection.id), nothing).erp is first
+    first = container.open_context(connection, renew_nothing).erp
+    assert container.open_context(container.connections.get(connection.id), renew_nothing).erp is first
     changed = container.connections.update(connection.id, {"client_id": "77"}, actor="test", now=clock())
-    assert container.open_context(changed, nothing).erp is not first
+    assert container.open_context(changed, renew_nothing).erp is not first
 
 
-def test_a_changed_password_no_longer_opens_anything(
+def test_the_former_password_is_refused_after_a_change(
     container: Container, connection: Connection, fresh_systems: Systems
 ) -> None:
-    container.open_context(connection, nothing).erp.tax_codes()
+    container.open_context(connection, renew_nothing).erp.tax_codes()
     fresh_systems.control("twentyfour", "PATCH", "logins/demo@example.com", {"password": "better"})
     changed = container.connections.update(connection.id, {"password": "better"}, actor="test", now=clock())
-    container.open_context(changed, nothing).erp.tax_codes()
+    container.open_context(changed, renew_nothing).erp.tax_codes()
     former = connection.settings.model_copy(update={"identity_id": container.erp(changed.settings).identity_id()})
     with pytest.raises(MisconfiguredError) as refused:
         container.erp(former).tax_codes()
@@ -40,7 +40,7 @@ def test_a_changed_password_no_longer_opens_anything(
 
 
 def test_a_sync_context_reaches_both_systems(container: Container, connection: Connection) -> None:
-    context = container.open_context(connection, nothing)
+    context = container.open_context(connection, renew_nothing)
     customer = context.moment.customer("62788973")
     assert customer
     assert customer.id == "62788973"

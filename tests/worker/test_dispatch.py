@@ -54,7 +54,7 @@ def test_a_wake_up_lost_in_a_frozen_redis_delays_the_next_by_seconds(
     assert 0 < container.redis.pttl(key) <= 5_000
 
 
-def test_a_worker_faster_than_the_sender_leaves_the_lane_free(
+def test_a_message_that_arrives_while_it_is_sent_leaves_no_key(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "send_task", lambda *_, **__: dispatch.mark_lane_arrived(INVOICES))
@@ -83,7 +83,7 @@ def test_a_poll_that_failed_is_sent_again_after_half_its_interval(container: Con
 
 
 @pytest.mark.kills
-def test_without_redis_nothing_is_sent_and_nothing_breaks(container: Container, redis_server: Server) -> None:
+def test_dispatching_while_redis_is_down_raises_nothing(container: Container, redis_server: Server) -> None:
     dispatch.dispatch_lanes([CUSTOMERS])
     redis_server.kill()
     try:
@@ -114,20 +114,20 @@ def test_a_poll_that_starts_covers_all_polls_sent_before_it(
 ) -> None:
     send_poll(container)
     first, second = send_poll(container), send_poll(container)
-    assert not dispatch.is_outdated("poll_moment", 1, first)
-    assert dispatch.is_outdated("poll_moment", 1, first)
-    assert dispatch.is_outdated("poll_moment", 1, second)
-    assert not dispatch.is_outdated("poll_moment", 2, second)
-    assert not dispatch.is_outdated("poll_expenses", 1, second)
-    assert not dispatch.is_outdated("poll_moment", 1, send_poll(container))
+    assert dispatch.begin_poll("poll_moment", 1, first)
+    assert not dispatch.begin_poll("poll_moment", 1, first)
+    assert not dispatch.begin_poll("poll_moment", 1, second)
+    assert dispatch.begin_poll("poll_moment", 2, second)
+    assert dispatch.begin_poll("poll_expenses", 1, second)
+    assert dispatch.begin_poll("poll_moment", 1, send_poll(container))
 
 
 def test_polls_continue_after_redis_has_lost_their_count(container: Container) -> None:
     for _ in range(3):
         last = send_poll(container)
-    assert not dispatch.is_outdated("poll_moment", 1, last)
+    assert dispatch.begin_poll("poll_moment", 1, last)
     container.redis.delete(dispatch.POLLS_SENT)
-    assert not dispatch.is_outdated("poll_moment", 1, send_poll(container))
+    assert dispatch.begin_poll("poll_moment", 1, send_poll(container))
 
 
 def send_poll(container: Container) -> int:

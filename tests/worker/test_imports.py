@@ -74,7 +74,7 @@ def test_a_process_imports_only_its_own_modules(code: str, needed: str, others: 
     assert [name for name in others if name in imported] == []
 
 
-def test_a_worker_knows_its_tasks_only_once_it_is_one() -> None:
+def test_only_a_process_that_starts_as_a_worker_imports_the_tasks() -> None:
     code = "from worker.celery_app import app; before = set(app.tasks)\n"
     start = "from celery import signals; signals.worker_init.send(None)\nassert 'sync_invoices' in app.tasks\n"
     assert "worker.tasks" in imported_by(f"{code}assert 'sync_invoices' not in before\n{start}")

@@ -31,7 +31,10 @@ def test_a_host_217_seconds_off_syncs_nothing_and_loses_nothing(
     tmp_path: Path,
     seconds: float,
 ) -> None:
-    """Alone, it polls, sweeps and mails that its clock is wrong; with another one, a customer is created once."""
+    """While it is the only worker, it polls, sweeps and mails that its clock is wrong, but syncs nothing.
+
+    With another worker beside it, a customer is created once.
+    """
     lane = Lane(connection.id, EntityType.CUSTOMER)
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 3}
     fresh_systems.control("twentyfour", "POST", "faults", slow)
@@ -55,7 +58,7 @@ def test_a_host_217_seconds_off_syncs_nothing_and_loses_nothing(
 
 
 def as_beat(task: str, container: Container, look: Callable[[], object]) -> Callable[[], object]:
-    """Send a task as beat does, before each look."""
+    """Repeat a check, and send a task as beat does before each one."""
     expires = beat_schedule(container.settings, now=clock)[task]["options"]["expires"]
 
     def send_and_look() -> object:

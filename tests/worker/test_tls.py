@@ -20,8 +20,8 @@ from worker.queues import broker_configuration
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fronts:
-    """The servers of the tests behind TLS."""
+class TlsProxies:
+    """TLS proxies in front of PostgreSQL and Redis, and their URLs."""
 
     certificates: Certificates
     postgres: TlsTerminator
@@ -41,9 +41,11 @@ class Fronts:
 
 
 @pytest.fixture(scope="module")
-def fronts(postgres: Server, redis_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronts]:
+def tls_proxies(
+    postgres: Server, redis_server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TlsProxies]:
     certificates = make_certificates(tmp_path_factory.mktemp("certificates"))
-    made = Fronts(
+    made = TlsProxies(
         certificates=certificates,
         postgres=TlsTerminator(certificates, postgres.port, postgres=True),
         redis=TlsTerminator(certificates, redis_server.port, postgres=False),
@@ -55,8 +57,8 @@ def fronts(postgres: Server, redis_server: Server, tmp_path_factory: pytest.Temp
 WRONG = pytest.mark.parametrize("wrong", [{"authority": "stranger"}, {"host": "127.0.0.1"}], ids=["ca", "name"])
 
 
-def test_postgresql_is_reached_over_tls(fronts: Fronts, database_url: str) -> None:
-    url = SecretStr(fronts.database_url(database_url))
+def test_postgresql_is_reached_over_tls(tls_proxies: TlsProxies, database_url: str) -> None:
+    url = SecretStr(tls_proxies.database_url(database_url))
     migrate(url)
     database = Database(url, pool_size=1)
     assert not is_behind(database)
@@ -65,26 +67,26 @@ def test_postgresql_is_reached_over_tls(fronts: Fronts, database_url: str) -> No
 
 @WRONG
 def test_postgresql_without_a_trusted_certificate_is_refused(
-    fronts: Fronts, database_url: str, wrong: dict[str, str]
+    tls_proxies: TlsProxies, database_url: str, wrong: dict[str, str]
 ) -> None:
-    database = Database(SecretStr(fronts.database_url(database_url, **wrong)), pool_size=1)
+    database = Database(SecretStr(tls_proxies.database_url(database_url, **wrong)), pool_size=1)
     with pytest.raises(DatabaseUnavailableError) as refused:
         database.server_time()
     assert "certificate" in str(refused.value.__cause__)
     database.close()
 
 
-def test_redis_is_reached_over_tls(fronts: Fronts, database_url: str, redis_url: str) -> None:
-    with installed(environment(database_url, fronts.redis_url(redis_url))) as container:
+def test_redis_is_reached_over_tls(tls_proxies: TlsProxies, database_url: str, redis_url: str) -> None:
+    with installed(environment(database_url, tls_proxies.redis_url(redis_url))) as container:
         assert container.redis.ping()
 
 
 @WRONG
 def test_redis_without_a_trusted_certificate_is_refused(
-    fronts: Fronts, database_url: str, redis_url: str, wrong: dict[str, str]
+    tls_proxies: TlsProxies, database_url: str, redis_url: str, wrong: dict[str, str]
 ) -> None:
     with (
-        installed(environment(database_url, fronts.redis_url(redis_url, **wrong))) as container,
+        installed(environment(database_url, tls_proxies.redis_url(redis_url, **wrong))) as container,
         pytest.raises(RedisConnectionError, match=r"CERTIFICATE_VERIFY_FAILED"),
     ):
         container.redis.ping()
@@ -97,24 +99,24 @@ def connect_as_celery_does(redis_url: str) -> None:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
 
 
-def test_celery_reaches_its_broker_over_tls(fronts: Fronts, redis_url: str) -> None:
-    connect_as_celery_does(fronts.redis_url(redis_url))
+def test_celery_reaches_its_broker_over_tls(tls_proxies: TlsProxies, redis_url: str) -> None:
+    connect_as_celery_does(tls_proxies.redis_url(redis_url))
 
 
 @WRONG
 def test_a_broker_without_a_trusted_certificate_is_refused(
-    fronts: Fronts, redis_url: str, wrong: dict[str, str]
+    tls_proxies: TlsProxies, redis_url: str, wrong: dict[str, str]
 ) -> None:
     with pytest.raises(OperationalError, match=r"CERTIFICATE_VERIFY_FAILED"):
-        connect_as_celery_does(fronts.redis_url(redis_url, **wrong))
+        connect_as_celery_does(tls_proxies.redis_url(redis_url, **wrong))
 
 
-def test_celery_verifies_certificates_even_if_no_authority_is_set(fronts: Fronts, redis_url: str) -> None:
+def test_celery_verifies_certificates_even_if_no_authority_is_set(tls_proxies: TlsProxies, redis_url: str) -> None:
     with pytest.raises(OperationalError, match=r"CERTIFICATE_VERIFY_FAILED"):
-        connect_as_celery_does(fronts.redis_url_without_options(redis_url))
+        connect_as_celery_does(tls_proxies.redis_url_without_options(redis_url))
 
 
-def test_flower_reaches_its_broker_over_tls(fronts: Fronts, redis_url: str) -> None:
-    with flower_process(fronts.redis_url(redis_url)) as url:
+def test_flower_reaches_its_broker_over_tls(tls_proxies: TlsProxies, redis_url: str) -> None:
+    with flower_process(tls_proxies.redis_url(redis_url)) as url:
         lengths = requests.get(f"{url}/api/queues/length", auth=CREDENTIALS, timeout=20)
     assert {"name": "sync", "messages": 0} in lengths.json()["active_queues"]

@@ -68,7 +68,7 @@ def test_a_frozen_process_is_killed_after_enough_failed_checks(tmp_path: Path, a
         assert running.wait(10) == signal.SIGKILL
 
 
-def test_an_unhealthy_process_that_responds_is_left_alone(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_an_unhealthy_process_that_responds_is_not_killed(tmp_path: Path, answers: dict[str, str]) -> None:
     answers["health"] = "PostgreSQL is down"
     with init("docker-init") as running:
         for _ in range(5):
@@ -141,7 +141,7 @@ def test_a_worker_that_finishes_its_batches_is_not_silent(container: Container) 
     assert redis.ttl(worker_key()) > container.settings.lease_seconds - 10
 
 
-def test_it_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis_url: str) -> None:
+def test_the_watchdog_takes_at_most_a_tenth_of_a_second_and_twenty_mebibytes(redis_url: str) -> None:
     check = ("-S", "-m", "worker.watchdog", "worker", "--end-after=3")
     _, seconds, mebibytes = measure(*check, redis_url=redis_url, runs=3)
     assert (seconds <= 0.1, mebibytes <= 20) == (True, True), (seconds, mebibytes)

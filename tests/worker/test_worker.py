@@ -177,7 +177,7 @@ def test_a_worker_frozen_for_longer_than_its_lease_sends_nothing_more(
     record: Record,
     operation: str,
 ) -> None:
-    """It had renewed its lease just before it stopped; another worker took over, verified, and sent."""
+    """The worker renewed its lease just before it was stopped. Meanwhile, another worker took over, verified, and sent."""
     finalize(fresh_systems)
     lane, result = (
         Lane(connection.id, record.entity_type),

@@ -44,19 +44,19 @@ BOUGHT = ((4300, "1000.00", "1"), (2711, "250.00", "1"), (2400, "-1250.00", ""))
 
 
 @dataclass
-class Thousands:
-    """Both systems with open access to their data."""
+class YearOfRecords:
+    """Both systems of the sandbox, with direct access to their data."""
 
     moment: MomentBooks
     client: Client
     addresses: dict[str, str]
 
     def invoice(self, number: int) -> Voucher:
-        """Return the voucher of an invoice."""
+        """Return the voucher of the invoice with this number."""
         return self.client.vouchers[1, YEAR, number]
 
     def purchase(self, number: int) -> Voucher:
-        """Return the voucher of a supplier."""
+        """Return the supplier's voucher with this number."""
         return self.client.vouchers[3, YEAR, 40000 + number]
 
     @property
@@ -66,7 +66,7 @@ class Thousands:
 
 
 @contextmanager
-def thousands(*, invoices: int, purchases: int) -> Iterator[Thousands]:
+def serving_year(*, invoices: int, purchases: int) -> Iterator[YearOfRecords]:
     """Serve both systems with that many matching records, spread over a year."""
     webhook_sender = WebhookSender(clock=lambda: MORNING)
     moment = MomentBooks(clock=lambda: MORNING, notify=lambda *_: None)
@@ -77,7 +77,7 @@ def thousands(*, invoices: int, purchases: int) -> Iterator[Thousands]:
         serving(create_moment(moment, webhook_sender=webhook_sender, faults=Faults())) as moment_url,
         serving(app) as url,
     ):
-        yield Thousands(
+        yield YearOfRecords(
             moment, state.clients[1], {"moment": moment_url, "twentyfour": url, "smtp": "smtp://127.0.0.1:1"}
         )
 

@@ -1,4 +1,4 @@
-"""The commands of ``moment24``, one module per group."""
+"""The commands of ``moment24``, one module per group; ``COMMANDS`` in :mod:`worker.__main__` lists them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -9,7 +9,7 @@ from models.inbox import due, links, missed_webhooks, webhook_intake
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import CheckStatus, Target
 from sync.diagnostics.run_checks import DiagnosticsReport, run_checks
-from sync.engine.erp_client import choose_identity
+from sync.engine.client_identity import choose_identity
 from sync.errors import MisconfiguredError
 from sync.records import Identity
 from worker.container import Container

@@ -10,7 +10,7 @@ from redis.exceptions import LockError
 
 from integrations.mail.alert_email import compose
 from integrations.mail.mailer import MailDelayedError
-from integrations.mail.new_mail import compose_link, domain_of
+from integrations.mail.messages import compose_link, domain_of
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType, DeliveryStatus, PendingAlert
 from models.database import DatabaseUnavailableError

@@ -19,7 +19,7 @@ from models.database import DatabaseUnavailableError
 from models.receivers.outbox import EventType, OutgoingEvent
 from sync.diagnostics.findings import Finding, bad, failed, good
 from sync.diagnostics.run_checks import DiagnosticsReport
-from sync.engine.erp_client import choose_identity, verify_client
+from sync.engine.client_identity import choose_identity, verify_client
 from sync.errors import SyncError
 from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile, without_accepted

@@ -8,7 +8,7 @@ from i18n.messages import Message, msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good
-from sync.engine.erp_client import choose_identity
+from sync.engine.client_identity import choose_identity
 from sync.errors import SyncError
 from sync.ports import InspectableErp
 from sync.records import Identity

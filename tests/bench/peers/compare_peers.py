@@ -6,7 +6,7 @@ from typing import Protocol
 from local.demo_user import eventually, expect
 from tests.bench.figures import Figures
 from tests.bench.peers.peer_workers import PEERS, Peer, beside
-from tests.bench.setup import LOG, Scene
+from tests.bench.setup import LOG, BenchSystem
 from tests.journeys.firm import Firm, Record
 
 
@@ -14,14 +14,20 @@ class Run(Protocol):
     """What a row does with a peer: the firm's invoices, and the customer and project that webhooks name."""
 
     def __call__(
-        self, running_system: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str], /
+        self,
+        running_system: BenchSystem,
+        firm: Firm,
+        peer: Peer,
+        invoices: Sequence[Record],
+        told: Sequence[str],
+        /,
     ) -> Figures:
         """Run it and return the figures."""
         ...
 
 
 def compared(
-    running_system: Scene, *, of_each: int, moment: float, twentyfour: float, run: Run
+    running_system: BenchSystem, *, of_each: int, moment: float, twentyfour: float, run: Run
 ) -> dict[str, Figures]:
     """Run each peer on a number of invoices of its own firm; the calls of one are counted once it is warm."""
     return {
@@ -30,7 +36,7 @@ def compared(
     }
 
 
-def _one(running_system: Scene, name: str, count: int, late: tuple[float, float], run: Run) -> Figures:
+def _one(running_system: BenchSystem, name: str, count: int, late: tuple[float, float], run: Run) -> Figures:
     firm = running_system.firm()
     first, *invoices = running_system.write(firm, [running_system.project(firm)] * (count + 1))
     told = (firm.moment("customers")[0]["customerNumber"], firm.moment("projects")[0]["projectNumber"])

@@ -7,15 +7,15 @@ from local.demo_user import eventually, expect
 from tests.bench.figures import Figures
 from tests.bench.peers.peer_workers import PEERS, beside
 from tests.bench.seed_records import enter
-from tests.bench.setup import LOG, TIMEOUT_SECONDS, Scene
+from tests.bench.setup import LOG, TIMEOUT_SECONDS, BenchSystem
 
 
-def first_days(running_system: Scene, *, of_each: int, seconds: float) -> dict[str, Figures]:
+def first_days(running_system: BenchSystem, *, of_each: int, seconds: float) -> dict[str, Figures]:
     """Run each peer on ``of_each`` customers, projects and invoices, with calls that take ``seconds``."""
     return {name.removeprefix("with_"): _one(running_system, name, of_each, seconds) for name in PEERS}
 
 
-def _one(running_system: Scene, name: str, count: int, seconds: float) -> Figures:
+def _one(running_system: BenchSystem, name: str, count: int, seconds: float) -> Figures:
     firm = running_system.firm()
     entered = enter(running_system, firm, count)
     events = [(kind, each["id"]) for kind, records in entered.items() for each in records]

@@ -11,7 +11,7 @@ from typing import IO, Any
 import psutil
 
 from local.processes import ROOT, end, spawn
-from tests.bench.setup import Scene
+from tests.bench.setup import BenchSystem
 from tests.journeys.firm import API_KEY, PASSWORD, Firm
 
 SLOTS = 8
@@ -45,13 +45,14 @@ class Peer:
 
 
 @contextmanager
-def beside(scene: Scene, firm: Firm, name: str, *, log: IO[bytes]) -> Iterator[Peer]:
+def beside(bench_system: BenchSystem, firm: Firm, name: str, *, log: IO[bytes]) -> Iterator[Peer]:
     """Run a peer for a firm, on its own database of the same Redis."""
     module = f"tests.bench.peers.{name}"
-    environment = scene.stack.environment | {
-        "PEER_REDIS": scene.stack.environment["REDIS_URL"].removesuffix("/0") + f"/{1 + list(PEERS).index(name)}",
-        "PEER_MOMENT": scene.stack.addresses["moment"],
-        "PEER_TWENTYFOUR": scene.stack.addresses["twentyfour"],
+    environment = bench_system.stack.environment | {
+        "PEER_REDIS": bench_system.stack.environment["REDIS_URL"].removesuffix("/0")
+        + f"/{1 + list(PEERS).index(name)}",
+        "PEER_MOMENT": bench_system.stack.addresses["moment"],
+        "PEER_TWENTYFOUR": bench_system.stack.addresses["twentyfour"],
         "PEER_COMPANY": firm.company,
         "PEER_API_KEY": API_KEY,
         "PEER_USERNAME": firm.username,

@@ -7,7 +7,7 @@ from local.demo_user import eventually, expect
 from tests.bench.figures import Figures, Row
 from tests.bench.peers.compare_peers import compared
 from tests.bench.peers.peer_workers import Peer
-from tests.bench.setup import TIMEOUT_SECONDS, Scene, notifications, scene
+from tests.bench.setup import TIMEOUT_SECONDS, BenchSystem, bench_system, notifications
 from tests.journeys.firm import Firm, Record
 
 INVOICES, OF_PEERS = 1000, 80
@@ -19,7 +19,7 @@ TIMES_FASTER = 8
 
 def burst() -> Row:
     """Send all webhooks at once and wait for the last voucher."""
-    with scene() as running_system:
+    with bench_system() as running_system:
         firm = running_system.firm()
         written = running_system.write(firm, [running_system.project(firm)] * INVOICES)
         running_system.late(firm, moment=SECONDS, twentyfour=SECONDS)
@@ -44,7 +44,7 @@ def burst() -> Row:
 
 
 def peer_at_once(
-    running_system: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str]
+    running_system: BenchSystem, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str]
 ) -> Figures:
     """Send a peer all its events at once and wait for the last voucher."""
     cpu, began = peer.cpu(), time.time()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from models.enums import EntityType
 from tests.bench.figures import Row, percentile
-from tests.bench.setup import Scene, scene
+from tests.bench.setup import BenchSystem, bench_system
 from tests.journeys.firm import Firm, Record
 
 INVOICES = 30
@@ -19,7 +19,7 @@ MAX_FACTOR = 1.25
 
 def fair() -> Row:
     """Send one invoice a second, alone and then beside the other two."""
-    with scene(ANSWER_SECONDS=TIMEOUT) as running_system:
+    with bench_system(ANSWER_SECONDS=TIMEOUT) as running_system:
         firm = running_system.firm()
         project = running_system.project(firm)
         written = running_system.write(firm, [project] * (2 * INVOICES + REAL_INVOICES))
@@ -52,7 +52,7 @@ def _with_others(records: Sequence[Record], count: int) -> list[int]:
     return [record["id"] for record in records] + list(range(10**9, 10**9 + count - len(records)))
 
 
-def _each_second(running_system: Scene, firm: Firm, invoices: Sequence[Record]) -> list[float]:
+def _each_second(running_system: BenchSystem, firm: Firm, invoices: Sequence[Record]) -> list[float]:
     """Send one webhook each second; return how long each took from its 202 to the ledger."""
     accepted, began = [], time.time()
     for number, invoice in enumerate(invoices):

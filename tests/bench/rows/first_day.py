@@ -6,7 +6,7 @@ from random import Random
 from tests.bench.figures import Row
 from tests.bench.peers.first_days import first_days
 from tests.bench.seed_records import enter, right
-from tests.bench.setup import notifications, scene
+from tests.bench.setup import bench_system, notifications
 
 OF_EACH, OF_PEERS = 500, 30
 SECONDS = 0.05
@@ -15,7 +15,7 @@ MAX_CALLS = 0.40
 
 def first_day() -> Row:
     """Send webhooks for all of them, shuffled, and compare what was synced with what was entered."""
-    with scene() as running_system:
+    with bench_system() as running_system:
         firm = running_system.firm()
         entered = enter(running_system, firm, OF_EACH)
         requests = [

@@ -97,7 +97,7 @@ def _fill(database: Database, connection_id: int, size: int) -> None:
 
 
 def _measure(database: Database, lane: Lane, turn: int, taken: dict[str, list[float]]) -> None:
-    """Add the milliseconds of each operation."""
+    """Measure each operation once, in milliseconds."""
 
     def timed(verb: str, act: Callable[[], object]) -> None:
         began = time.perf_counter()
@@ -105,20 +105,20 @@ def _measure(database: Database, lane: Lane, turn: int, taken: dict[str, list[fl
         taken[verb].append((time.perf_counter() - began) * 1000)
 
     new = [Record(lane.entity_type, str(10**9 + turn * BATCH + n)) for n in range(BATCH)]
-    timed("receive", lambda: enqueue(database, lane.connection_id, new, now=_now()))
+    timed("enqueue", lambda: enqueue(database, lane.connection_id, new, now=_now()))
     timed("dispatch_due", lambda: due.lanes(database, now=_now()))
-    timed("claim", lambda: _lease_and_complete(database, lane))
+    timed("lease", lambda: _lease_and_complete(database, lane))
     timed("list", lambda: job_list.page(database, JobFilter(connection_id=lane.connection_id)))
     with database.transaction() as session:
         session.execute(text(OUTDATED), {"old": OLD, "count": PRUNED})
-    timed("prune", lambda: retention.delete_attempts(database, before=OLD + timedelta(days=1)))
+    timed("delete_attempts", lambda: retention.delete_attempts(database, before=OLD + timedelta(days=1)))
 
 
 def _lease_and_complete(database: Database, lane: Lane) -> None:
     now = _now()
     lease = leases.acquire(database, lane, limit=BATCH, now=now, until=now + timedelta(minutes=5))
     if lease is None:
-        raise RuntimeError("There was nothing to claim.")
+        raise RuntimeError("There was nothing to lease.")
     done = [AttemptResult(job_id=each.id, event=JobEvent.SYNCED, outcome=Outcome.SYNCED) for each in lease.jobs]
     leases.complete(database, lease, done, clock=lambda: now)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tests.bench.figures import Figures, Row, percentile
 from tests.bench.peers.compare_peers import compared
 from tests.bench.peers.peer_workers import Peer
-from tests.bench.setup import Scene, scene
+from tests.bench.setup import BenchSystem, bench_system
 from tests.journeys.firm import Firm, Record
 
 INVOICES, OF_PEERS = 200, 15
@@ -16,8 +16,8 @@ PATH_SECONDS = MOMENT_SECONDS + TWENTYFOUR_SECONDS
 
 
 def idle() -> Row:
-    """Send invoices one by one, each after the one before was synced."""
-    with scene() as running_system:
+    """Send invoices one by one; wait until each is synced."""
+    with bench_system() as running_system:
         firm = running_system.firm()
         written = running_system.write(firm, [running_system.project(firm)] * INVOICES)
         running_system.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
@@ -36,7 +36,7 @@ def idle() -> Row:
     )
 
 
-def _one(running_system: Scene, firm: Firm, invoice: Record) -> float:
+def _one(running_system: BenchSystem, firm: Firm, invoice: Record) -> float:
     firm.notify(invoice)
     accepted = time.time()
     time.sleep(PATH_SECONDS)
@@ -46,7 +46,7 @@ def _one(running_system: Scene, firm: Firm, invoice: Record) -> float:
 
 
 def _peer(
-    running_system: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str]
+    running_system: BenchSystem, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str]
 ) -> Figures:
     sent = []
     for number, invoice in enumerate(invoices, 1):
@@ -58,7 +58,9 @@ def _peer(
     return _figures(running_system, firm, invoices, sent)
 
 
-def _figures(running_system: Scene, firm: Firm, invoices: Sequence[Record], sent: Sequence[float]) -> Figures:
+def _figures(
+    running_system: BenchSystem, firm: Firm, invoices: Sequence[Record], sent: Sequence[float]
+) -> Figures:
     there = running_system.registered(firm)
     seconds = [there[invoice["invoiceNumber"]] - began for invoice, began in zip(invoices, sent, strict=True)]
     ratios = [each / PATH_SECONDS for each in seconds]

@@ -14,7 +14,7 @@ from local.servers import free_ports
 from models.inbox.webhook_limit import MAX_UNTRIED
 from tests.bench.figures import Row, percentile
 from tests.bench.load import Request, send_all, send_evenly
-from tests.bench.setup import LOG, Scene, notifications, scene
+from tests.bench.setup import LOG, BenchSystem, bench_system, notifications
 from tests.journeys.firm import Firm, Record
 
 SENDERS, WARM = 8, 100
@@ -44,7 +44,7 @@ FULL = Load()
 
 def ingest(load: Load = FULL) -> Row:
     """Send at a constant rate beside a worker in a burst; then without the worker, to ours and the bare endpoint."""
-    with scene() as running_system, _bare(running_system) as bare:
+    with bench_system() as running_system, _bare(running_system) as bare:
         firm = running_system.firm()
         project = running_system.project(firm)
         web = running_system.stack.addresses["web"]
@@ -75,7 +75,7 @@ def ingest(load: Load = FULL) -> Row:
     )
 
 
-def _beside_a_burst(running_system: Scene, firm: Firm, project: Record, load: Load) -> list[float]:
+def _beside_a_burst(running_system: BenchSystem, firm: Firm, project: Record, load: Load) -> list[float]:
     """Return the milliseconds of webhooks about invoices that are being synced."""
     written = running_system.write(firm, [project] * load.invoices)
     running_system.late(firm, moment=REMOTE_SECONDS, twentyfour=REMOTE_SECONDS)
@@ -92,7 +92,7 @@ def _evenly(web: str, requests: list[Request]) -> list[float]:
     return [each.seconds * 1000 for each in answers]
 
 
-def _made_up(running_system: Scene, firm: Firm, project: Record, load: Load) -> Iterator[Request]:
+def _made_up(running_system: BenchSystem, firm: Firm, project: Record, load: Load) -> Iterator[Request]:
     """Yield webhooks about records that do not exist, of enough connections that none of them is limited."""
     connections = load.made_up // MAX_UNTRIED + 1
     urls = [running_system.branch(firm, project, f"Branch {number}")[1] for number in range(connections)]
@@ -113,7 +113,7 @@ def _rate(address: str, requests: list[Request]) -> float:
 
 
 @contextmanager
-def _bare(running_system: Scene) -> Iterator[str]:
+def _bare(running_system: BenchSystem) -> Iterator[str]:
     """Run the bare endpoint on the same PostgreSQL, with the same server and as many workers."""
     [port] = free_ports(0)
     arguments = ("--factory", "tests.bench.bare_endpoint:create_app", "--port", str(port), "--no-access-log")

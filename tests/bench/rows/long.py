@@ -2,7 +2,7 @@
 
 from models.enums import EntityType
 from tests.bench.figures import Figures, Row
-from tests.bench.setup import Part, notifications, scene
+from tests.bench.setup import Part, bench_system, notifications
 
 ROUNDS, IN_A_ROUND, NEW_IN_A_ROUND = 25, 2000, 40
 WARM_ROUNDS = 3
@@ -13,7 +13,7 @@ MIB = 1024 * 1024
 
 def long() -> Row:
     """Run rounds of jobs, mostly for records that are already in sync, as in production."""
-    with scene() as running_system:
+    with bench_system() as running_system:
         firm = running_system.firm()
         written = running_system.write(
             firm, [running_system.project(firm)] * (IN_A_ROUND + ROUNDS * NEW_IN_A_ROUND)

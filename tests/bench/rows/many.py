@@ -11,7 +11,7 @@ from tests.bench.figures import Row
 from tests.bench.load import Request
 from tests.bench.peers.compare_peers import compared
 from tests.bench.rows.burst import peer_at_once
-from tests.bench.setup import Scene, notifications, scene
+from tests.bench.setup import BenchSystem, bench_system, notifications
 from tests.journeys.firm import Firm
 
 CONNECTIONS, INVOICES, OF_PEERS = 200, 12, 64
@@ -23,7 +23,7 @@ EDGE = 0.05
 
 def many() -> Row:
     """Keep one invoice of each connection pending until all are synced."""
-    with scene() as running_system:
+    with bench_system() as running_system:
         firm = running_system.firm()
         waiting = _connections(running_system, firm)
         running_system.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
@@ -56,7 +56,7 @@ def many() -> Row:
     )
 
 
-def _connections(running_system: Scene, firm: Firm) -> dict[int, list[Request]]:
+def _connections(running_system: BenchSystem, firm: Firm) -> dict[int, list[Request]]:
     """Add connections of the firm's company, and return what each has to send."""
     project = running_system.project(firm)
     written = iter(running_system.write(firm, [project] * (CONNECTIONS * INVOICES)))
@@ -67,7 +67,7 @@ def _connections(running_system: Scene, firm: Firm) -> dict[int, list[Request]]:
     return waiting
 
 
-def _keep_going(running_system: Scene, waiting: dict[int, list[Request]]) -> None:
+def _keep_going(running_system: BenchSystem, waiting: dict[int, list[Request]]) -> None:
     """Send the next invoice of each connection without a pending one, until none is left."""
     open_ = SyncJobRow.state.in_(PENDING)
     while waiting:

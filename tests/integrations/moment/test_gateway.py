@@ -1,4 +1,4 @@
-"""Moment as the flows see it."""
+"""The Moment gateway, through the port that the flows use."""
 
 import json
 from dataclasses import replace

@@ -133,8 +133,8 @@ class SoapClient:
         assert response.status_code == expect, response.text
         return response.json() if response.content else None
 
-    def records(self, shelf: str, *, client: int = 1) -> list[Json]:
-        return list(self.control("GET", f"/books/{client}/{shelf}"))
+    def records(self, resource: str, *, client: int = 1) -> list[Json]:
+        return list(self.control("GET", f"/books/{client}/{resource}"))
 
     def add_fault(self, operation: str, kind: str, **more: Json) -> None:
         self.control("POST", "/faults", {"operation": operation, "kind": kind, **more}, expect=201)

@@ -24,28 +24,28 @@ class ErpThatKeepsWhatIsNotSent(OpenFakeErp):
         return super()._save_company(replace(draft, organization_number=kept))
 
 
-class Renumbering(ErpThatKeepsWhatIsNotSent):
+class ErpThatRenumbers(ErpThatKeepsWhatIsNotSent):
     def posted(self, invoice_number: int, *, day: Any) -> Sequence[LedgerLine]:
         return [replace(line, voucher_number=7) for line in super().posted(invoice_number, day=day)]
 
 
-class DayBefore(ErpThatKeepsWhatIsNotSent):
+class ErpThatPostsADayEarlier(ErpThatKeepsWhatIsNotSent):
     def posted(self, invoice_number: int, *, day: Any) -> Sequence[LedgerLine]:
         found = super().posted(invoice_number, day=day)
         return [replace(line, day=line.day - timedelta(days=1)) for line in found]
 
 
-class WithoutCustomer(ErpThatKeepsWhatIsNotSent):
+class ErpThatOmitsCustomers(ErpThatKeepsWhatIsNotSent):
     def posted(self, invoice_number: int, *, day: Any) -> Sequence[LedgerLine]:
         return [replace(line, customer_number=None) for line in super().posted(invoice_number, day=day)]
 
 
-class Unseen(ErpThatKeepsWhatIsNotSent):
+class ErpThatShowsNoVoucher(ErpThatKeepsWhatIsNotSent):
     def posted(self, *_: object, **__: object) -> Sequence[LedgerLine]:
         return []
 
 
-class OtherRate(ErpThatKeepsWhatIsNotSent):
+class ErpWithAnotherRate(ErpThatKeepsWhatIsNotSent):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Return the voucher with seven øre of the VAT as revenue."""
         moved = {2701: 7, 3000: -7}
@@ -55,26 +55,26 @@ class OtherRate(ErpThatKeepsWhatIsNotSent):
         ]
 
 
-class WithoutVat(ErpThatKeepsWhatIsNotSent):
-    """Leaves VAT in the revenue unless it has its own lines."""
+class ErpThatLeavesVatInRevenue(ErpThatKeepsWhatIsNotSent):
+    """Leaves VAT in the revenue unless the voucher has VAT lines."""
 
     def __init__(self) -> None:
         super().__init__()
         self.leaves_vat = True
 
 
-class WantsVat(ErpThatKeepsWhatIsNotSent):
-    """Refuses VAT codes without their VAT."""
+class ErpThatRequiresVatLines(ErpThatKeepsWhatIsNotSent):
+    """Refuses vouchers whose VAT codes have no VAT lines."""
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         if any(voucher.voucher_vat == "gross" for voucher in vouchers):
-            refusal = RejectedError("VAT is missed.", error_code="vat_not_balanced")
-            raise OutcomeUnknownError("VAT is missed.", error_code="vat_not_balanced", otherwise=refusal)
+            refusal = RejectedError("VAT is missing.", error_code="vat_not_balanced")
+            raise OutcomeUnknownError("VAT is missing.", error_code="vat_not_balanced", otherwise=refusal)
         super().post(vouchers, year=year)
 
 
-class ExactVat(ErpThatKeepsWhatIsNotSent):
-    """Compares VAT with its rate to the øre."""
+class ErpThatComparesVatExactly(ErpThatKeepsWhatIsNotSent):
+    """Refuses VAT that differs from its rate by an øre."""
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         for voucher in vouchers:
@@ -84,8 +84,8 @@ class ExactVat(ErpThatKeepsWhatIsNotSent):
         super().post(vouchers, year=year)
 
 
-class ReckonsVat(ErpThatKeepsWhatIsNotSent):
-    """Replaces the VAT that it is sent by what the rate gives."""
+class ErpThatRecomputesVat(ErpThatKeepsWhatIsNotSent):
+    """Saves the VAT that the rate gives instead of the VAT that was sent."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         reckoned = {2701: 20, 3000: 80}
@@ -95,8 +95,8 @@ class ReckonsVat(ErpThatKeepsWhatIsNotSent):
         ]
 
 
-class SplitsAgain(ErpThatKeepsWhatIsNotSent):
-    """Splits VAT off what it is sent, in any case."""
+class ErpThatAlwaysSplitsVat(ErpThatKeepsWhatIsNotSent):
+    """Splits VAT off the revenue even if the voucher has VAT lines."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         lines = super().supplier_voucher(voucher)
@@ -113,72 +113,72 @@ def _halved(line: LedgerLine) -> Sequence[LedgerLine]:
     return [replace(line, amount=line.amount - vat), replace(line, account=2701, amount=vat)]
 
 
-class ShortComments(ErpThatKeepsWhatIsNotSent):
+class ErpThatCutsComments(ErpThatKeepsWhatIsNotSent):
     def posted(self, invoice_number: int, *, day: Any) -> Sequence[LedgerLine]:
         return [replace(line, text=line.text[:50]) for line in super().posted(invoice_number, day=day)]
 
 
-class RefusesLongComments(ErpThatKeepsWhatIsNotSent):
+class ErpThatRefusesLongComments(ErpThatKeepsWhatIsNotSent):
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         if any(len(voucher.comment) > 50 for voucher in vouchers):
             raise OutcomeUnknownError("Truncated.", otherwise=RejectedError("It is refused."))
         super().post(vouchers, year=year)
 
 
-class OtherVatCode(ErpThatKeepsWhatIsNotSent):
+class ErpThatDropsVatCodes(ErpThatKeepsWhatIsNotSent):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         return [replace(line, vat_code="") for line in super().supplier_voucher(voucher)]
 
 
-class HalfAVoucher(ErpThatKeepsWhatIsNotSent):
+class ErpThatReturnsHalfAVoucher(ErpThatKeepsWhatIsNotSent):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         return super().supplier_voucher(voucher)[:1]
 
 
-class TakesOne(ErpThatKeepsWhatIsNotSent):
+class ErpThatAcceptsOneVoucher(ErpThatKeepsWhatIsNotSent):
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         if self.vouchers:
             raise OutcomeUnknownError("It broke.", otherwise=RejectedError("It is refused."))
         super().post(vouchers, year=year)
 
 
-class Stubborn(ErpThatKeepsWhatIsNotSent):
+class ErpThatIgnoresChanges(ErpThatKeepsWhatIsNotSent):
     def _save_company(self, draft: CompanyDraft) -> int | SyncError:
         return draft.number or super()._save_company(draft)
 
 
-class WithoutExternalId(ErpThatKeepsWhatIsNotSent):
+class ErpThatFindsNoExternalId(ErpThatKeepsWhatIsNotSent):
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - finds no one
         return None
 
 
-class Forgetful(ErpThatKeepsWhatIsNotSent):
+class ErpThatFindsNoProject(ErpThatKeepsWhatIsNotSent):
     def project(self, number: int) -> ExistingProject | None:  # noqa: ARG002 - has none
         return None
 
 
-class ForgetsNames(OpenFakeMoment):
+class MomentThatLosesNames(OpenFakeMoment):
     def write_customer_number(self, record_id: str, number: int) -> None:
         self.customers[record_id] = replace(self.customers[record_id], name="", number=str(number))
 
 
-class NoExternalId(OpenFakeMoment):
+class MomentThatDropsExternalIds(OpenFakeMoment):
     def create_expense(self, draft: ExpenseDraft) -> str:
         return super().create_expense(replace(draft, external_id=""))
 
 
-class NamelessFiles(OpenFakeMoment):
+class MomentThatListsNoFileNames(OpenFakeMoment):
     def document_names(self, expense_id: str) -> Sequence[str] | None:  # noqa: ARG002 - lists none of them
         return [""]
 
 
-class KeepsExpenses(OpenFakeMoment):
+class MomentThatKeepsExpenses(OpenFakeMoment):
     def delete_expense(self, expense_id: str) -> bool:  # noqa: ARG002 - removes none
         return True
 
 
-class Theatre:
-    """Two systems, and what the write tests say about them."""
+class FakeSystems:
+    """Both fake remote systems, and the findings of the write tests about them."""
 
     def __init__(self, erp: OpenFakeErp | None = None, moment: OpenFakeMoment | None = None) -> None:
         self.erp = erp or ErpThatKeepsWhatIsNotSent()
@@ -190,5 +190,5 @@ class Theatre:
         known = settings(**{"entity_types": tuple(EntityType), "expense_accounts": "4300", **changes})
         return Target(known, moment=self.moment, erp=self.erp, now=NOW)
 
-    def play(self, **changes: Any) -> list[Finding]:
+    def run(self, **changes: Any) -> list[Finding]:
         return list(run_write_tests(self.target(**changes), self.artifacts))

@@ -24,34 +24,34 @@ CHECKED_BY = {
 def test_created_records_are_reversed_even_if_reading_them_fails(
     call: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theatre = odd.Theatre()
+    systems = odd.FakeSystems()
     if call == "supplier_voucher":
 
         def purchase(_: str) -> None:
             raise error
 
-        monkeypatch.setattr(theatre.erp, call, purchase)
-    theatre.erp.fails_before["posted"] = [error] if call == "posted" else []
-    theatre.moment.fails_before[call] = [None, error] if call == "find_expense" else [error]
-    (found,) = [each for each in theatre.play() if each.status is CheckStatus.BAD]
+        monkeypatch.setattr(systems.erp, call, purchase)
+    systems.erp.fails_before["posted"] = [error] if call == "posted" else []
+    systems.moment.fails_before[call] = [None, error] if call == "find_expense" else [error]
+    (found,) = [each for each in systems.run() if each.status is CheckStatus.BAD]
     assert found.message in ("It is away.", f"The check “{CHECKED_BY[call]}” itself failed (TypeError).")
-    assert theatre.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
-    assert theatre.moment.expenses == {}
+    assert systems.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
+    assert systems.moment.expenses == {}
 
 
 def test_a_voucher_is_reversed_even_if_posting_fails_after_it_was_saved() -> None:
-    theatre = odd.Theatre()
-    theatre.erp.fails_after["post"] = [ODD]
-    theatre.play()
-    assert theatre.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
+    systems = odd.FakeSystems()
+    systems.erp.fails_after["post"] = [ODD]
+    systems.run()
+    assert systems.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
 
 
 @pytest.mark.parametrize("call", ["save_companies", "write_customer_number", "activity"])
 def test_a_write_test_that_crashes_is_a_finding_and_the_others_continue(call: str) -> None:
-    theatre = odd.Theatre()
-    for system in (theatre.erp, theatre.moment):
+    systems = odd.FakeSystems()
+    for system in (systems.erp, systems.moment):
         system.fails_before[call] = [ODD]
-    findings = theatre.play()
+    findings = systems.run()
     (found,) = [each for each in findings if each.status is CheckStatus.BAD]
     assert found.message.endswith("itself failed (TypeError).")
     assert len(findings) > 1

@@ -28,7 +28,7 @@ SILENT, ANSWERED = OutcomeUnknownError("Nothing came."), OutcomeUnknownError("It
 
 
 def verdicts(findings: Sequence[Finding]) -> dict[CheckStatus, set[str]]:
-    """Return the assumptions with this verdict."""
+    """Return the numbers of the assumptions by the verdict of their findings."""
     return {
         verdict: {number for each in findings if each.status is verdict for number in each.tests.split(", ")}
         for verdict in CheckStatus
@@ -36,9 +36,9 @@ def verdicts(findings: Sequence[Finding]) -> dict[CheckStatus, set[str]]:
 
 
 def test_on_systems_that_match_the_assumptions_all_is_good_and_announced() -> None:
-    theatre = odd.Theatre()
-    theatre.erp.client_id = "4711"
-    findings = theatre.play(client_id="4711")
+    systems = odd.FakeSystems()
+    systems.erp.client_id = "4711"
+    findings = systems.run(client_id="4711")
     assert {each.status for each in findings} == {CheckStatus.GOOD}
     assert verdicts(findings)[CheckStatus.GOOD] >= {
         "S1",
@@ -57,42 +57,42 @@ def test_on_systems_that_match_the_assumptions_all_is_good_and_announced() -> No
         "S58",
     }
     assert verdicts(findings)[CheckStatus.GOOD] >= {"M2", "M4", "M5", "M11", "M14", "M15"}
-    assert theatre.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
-    assert len(theatre.announced) == 5
+    assert systems.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
+    assert len(systems.announced) == 5
 
 
 def test_the_vouchers_cancel_out_and_the_expense_is_gone() -> None:
-    theatre = odd.Theatre()
-    theatre.play()
-    first, second = theatre.erp.vouchers.values()
+    systems = odd.FakeSystems()
+    systems.run()
+    first, second = systems.erp.vouchers.values()
     assert [entry.amount for entry in first.entries] == [100, -76, -24]
     assert [entry.amount for entry in second.entries] == [-100, 76, 24]
-    assert (theatre.moment.expenses, first.comment) == ({}, NAME)
-    assert theatre.moment.customers["7"] == customer(number="10001")
+    assert (systems.moment.expenses, first.comment) == ({}, NAME)
+    assert systems.moment.customers["7"] == customer(number="10001")
 
 
 def test_a_second_run_reuses_customer_and_project() -> None:
-    theatre = odd.Theatre()
-    theatre.play()
-    assert [each.message for each in theatre.play() if each.status is CheckStatus.BAD] == []
-    assert (list(theatre.erp.companies), list(theatre.erp.projects)) == ([10001], [999_999])
-    assert sum(voucher.entries[0].amount for voucher in theatre.erp.vouchers.values()) == 0
-    assert theatre.moment.expenses == {}
+    systems = odd.FakeSystems()
+    systems.run()
+    assert [each.message for each in systems.run() if each.status is CheckStatus.BAD] == []
+    assert (list(systems.erp.companies), list(systems.erp.projects)) == ([10001], [999_999])
+    assert sum(voucher.entries[0].amount for voucher in systems.erp.vouchers.values()) == 0
+    assert systems.moment.expenses == {}
 
 
 def test_leftovers_of_an_earlier_run_in_moment_are_removed() -> None:
-    theatre = odd.Theatre()
-    theatre.moment.fails_before["delete_expense"] = [AWAY]
-    theatre.play()
-    assert len(theatre.moment.expenses) == 1
-    theatre.play()
-    assert theatre.moment.expenses == {}
+    systems = odd.FakeSystems()
+    systems.moment.fails_before["delete_expense"] = [AWAY]
+    systems.run()
+    assert len(systems.moment.expenses) == 1
+    systems.run()
+    assert systems.moment.expenses == {}
 
 
 def test_if_24sevenoffice_numbers_the_vouchers_the_next_two_numbers_are_used() -> None:
-    theatre = odd.Theatre()
-    found = verdicts(theatre.play(voucher_number="series"))
-    assert [number for _, number in theatre.erp.vouchers] == [1, 2]
+    systems = odd.FakeSystems()
+    found = verdicts(systems.run(voucher_number="series"))
+    assert [number for _, number in systems.erp.vouchers] == [1, 2]
     assert "S19" in found[CheckStatus.GOOD]
 
 
@@ -101,52 +101,52 @@ def test_a_draft_is_left_for_a_person_to_delete() -> None:
         def posted(self, *_: object, **__: object) -> Sequence[LedgerLine]:
             return []
 
-    theatre = odd.Theatre(Journal())
-    assert verdicts(theatre.play(posting="draft"))[CheckStatus.GOOD] >= {"S9"}
-    assert "voucher 1001 of 2026 in a journal of 24SevenOffice: delete it there" in theatre.artifacts.remaining
-    assert len(theatre.erp.vouchers) == 1
+    systems = odd.FakeSystems(Journal())
+    assert verdicts(systems.run(posting="draft"))[CheckStatus.GOOD] >= {"S9"}
+    assert "voucher 1001 of 2026 in a journal of 24SevenOffice: delete it there" in systems.artifacts.remaining
+    assert len(systems.erp.vouchers) == 1
 
 
 def test_only_synced_types_are_tested() -> None:
-    theatre = odd.Theatre()
-    theatre.play(entity_types=(EntityType.CUSTOMER,))
-    assert theatre.artifacts.remaining == [CUSTOMER]
-    assert len(list(plan(theatre.target(entity_types=(EntityType.CUSTOMER,))))) == 2
+    systems = odd.FakeSystems()
+    systems.run(entity_types=(EntityType.CUSTOMER,))
+    assert systems.artifacts.remaining == [CUSTOMER]
+    assert len(list(plan(systems.target(entity_types=(EntityType.CUSTOMER,))))) == 2
 
 
 def test_a_project_of_that_number_that_is_not_ours_is_left_alone() -> None:
-    theatre = odd.Theatre()
-    theatre.play(entity_types=(EntityType.CUSTOMER, EntityType.PROJECT))
-    theatre.erp.projects[999_999] = replace(theatre.erp.projects[999_999], name="Operahuset")
-    found = verdicts(theatre.play())
+    systems = odd.FakeSystems()
+    systems.run(entity_types=(EntityType.CUSTOMER, EntityType.PROJECT))
+    systems.erp.projects[999_999] = replace(systems.erp.projects[999_999], name="Operahuset")
+    found = verdicts(systems.run())
     assert "S2" in found[CheckStatus.UNKNOWN]
-    assert theatre.erp.projects[999_999].name == "Operahuset"
+    assert systems.erp.projects[999_999].name == "Operahuset"
 
 
-def refusing(call: str, error: SyncError = REFUSED) -> Callable[[], odd.Theatre]:
-    def build() -> odd.Theatre:
-        theatre = odd.Theatre()
-        system = theatre.moment if hasattr(theatre.moment, call) else theatre.erp
+def refusing(call: str, error: SyncError = REFUSED) -> Callable[[], odd.FakeSystems]:
+    def build() -> odd.FakeSystems:
+        systems = odd.FakeSystems()
+        system = systems.moment if hasattr(systems.moment, call) else systems.erp
         system.fails_before[call] = [error]
-        return theatre
+        return systems
 
     return build
 
 
-def over(erp: type[OpenFakeErp]) -> Callable[[], odd.Theatre]:
-    return lambda: odd.Theatre(erp())
+def over(erp: type[OpenFakeErp]) -> Callable[[], odd.FakeSystems]:
+    return lambda: odd.FakeSystems(erp())
 
 
-def in_moment(moment: type[OpenFakeMoment], *records: Any) -> Callable[[], odd.Theatre]:
-    return lambda: odd.Theatre(moment=moment(*(records or (customer(number="10001"), project()))))
+def in_moment(moment: type[OpenFakeMoment], *records: Any) -> Callable[[], odd.FakeSystems]:
+    return lambda: odd.FakeSystems(moment=moment(*(records or (customer(number="10001"), project()))))
 
 
-Row = tuple[str, "Callable[[], odd.Theatre]", dict[str, Any], CheckStatus, str, str]
+Row = tuple[str, "Callable[[], odd.FakeSystems]", dict[str, Any], CheckStatus, str, str]
 
 WRONG: list[Row] = [
     (
         "S1",
-        over(odd.Renumbering),
+        over(odd.ErpThatRenumbers),
         {},
         CheckStatus.BAD,
         "was sent with number 1001 but got 7",
@@ -160,10 +160,10 @@ WRONG: list[Row] = [
         "which now contains “”",
         "Choose another field",
     ),
-    ("S2", over(odd.Forgetful), {}, CheckStatus.BAD, "doesn't exist in 24SevenOffice", "Look for it"),
+    ("S2", over(odd.ErpThatFindsNoProject), {}, CheckStatus.BAD, "doesn't exist in 24SevenOffice", "Look for it"),
     (
         "S3",
-        over(odd.WithoutCustomer),
+        over(odd.ErpThatOmitsCustomers),
         {"factoring_id": 10001},
         CheckStatus.UNKNOWN,
         "doesn't show the customer and project on the receivable",
@@ -171,13 +171,20 @@ WRONG: list[Row] = [
     ),
     (
         "S4",
-        over(odd.OtherVatCode),
+        over(odd.ErpThatDropsVatCodes),
         {},
         CheckStatus.UNKNOWN,
         "sent with VAT code 3 but doesn't show it",
         "Check the VAT",
     ),
-    ("S9", over(odd.Unseen), {}, CheckStatus.BAD, "the ledger doesn't have its invoice number", "Look for it"),
+    (
+        "S9",
+        over(odd.ErpThatShowsNoVoucher),
+        {},
+        CheckStatus.BAD,
+        "the ledger doesn't have its invoice number",
+        "Look for it",
+    ),
     (
         "S9",
         over(odd.ErpThatKeepsWhatIsNotSent),
@@ -187,7 +194,14 @@ WRONG: list[Row] = [
         "posted immediately",
     ),
     ("S10", refusing("post", ANSWERED), {}, CheckStatus.BAD, "It is refused.", ""),
-    ("S12", over(odd.DayBefore), {}, CheckStatus.BAD, "customer 10001, 01.03.2026", "needs attention"),
+    (
+        "S12",
+        over(odd.ErpThatPostsADayEarlier),
+        {},
+        CheckStatus.BAD,
+        "customer 10001, 01.03.2026",
+        "needs attention",
+    ),
     (
         "S14",
         over(OpenFakeErp),
@@ -196,51 +210,114 @@ WRONG: list[Row] = [
         "clears fields that aren't sent",
         "Set addresses and phone numbers to sync on every change",
     ),
-    ("S14", over(odd.Stubborn), {}, CheckStatus.BAD, "didn't change", "changes in Moment may not arrive"),
+    (
+        "S14",
+        over(odd.ErpThatIgnoresChanges),
+        {},
+        CheckStatus.BAD,
+        "didn't change",
+        "changes in Moment may not arrive",
+    ),
     (
         "S18",
-        over(odd.WithoutCustomer),
+        over(odd.ErpThatOmitsCustomers),
         {},
         CheckStatus.UNKNOWN,
         "doesn't show the customer and project",
         "Check the voucher",
     ),
-    ("S19", over(odd.TakesOne), {"voucher_number": "series"}, CheckStatus.BAD, "It is refused.", ""),
+    (
+        "S19",
+        over(odd.ErpThatAcceptsOneVoucher),
+        {"voucher_number": "series"},
+        CheckStatus.BAD,
+        "It is refused.",
+        "",
+    ),
     (
         "S21",
-        over(odd.HalfAVoucher),
+        over(odd.ErpThatReturnsHalfAVoucher),
         {},
         CheckStatus.UNKNOWN,
         "can't be found in the ledger",
         "used twice in one year",
     ),
-    ("S24", over(odd.WithoutVat), {"voucher_vat": "gross"}, CheckStatus.BAD, "is “net”", "Choose “net”"),
-    ("S24", over(odd.WantsVat), {"voucher_vat": "gross"}, CheckStatus.BAD, "is “net”", "Choose “net”"),
-    ("S24", over(odd.SplitsAgain), {}, CheckStatus.BAD, "is “gross”", "Choose “gross”"),
-    ("S24", over(odd.OtherRate), {}, CheckStatus.BAD, "with either option", "before you sync invoices"),
+    (
+        "S24",
+        over(odd.ErpThatLeavesVatInRevenue),
+        {"voucher_vat": "gross"},
+        CheckStatus.BAD,
+        "is “net”",
+        "Choose “net”",
+    ),
+    (
+        "S24",
+        over(odd.ErpThatRequiresVatLines),
+        {"voucher_vat": "gross"},
+        CheckStatus.BAD,
+        "is “net”",
+        "Choose “net”",
+    ),
+    ("S24", over(odd.ErpThatAlwaysSplitsVat), {}, CheckStatus.BAD, "is “gross”", "Choose “gross”"),
+    ("S24", over(odd.ErpWithAnotherRate), {}, CheckStatus.BAD, "with either option", "before you sync invoices"),
     (
         "S26",
-        over(odd.ShortComments),
+        over(odd.ErpThatCutsComments),
         {},
         CheckStatus.BAD,
         "Only 50 of a comment's 75 characters are kept",
         "must be shorter",
     ),
-    ("S26", over(odd.RefusesLongComments), {}, CheckStatus.BAD, "75 characters is rejected", "must be shorter"),
-    ("S58", over(odd.ExactVat), {}, CheckStatus.UNKNOWN, "rejects VAT that is 5 øre off", "exact VAT is tried"),
-    ("S58", over(odd.ExactVat), {}, CheckStatus.BAD, "doesn't keep VAT that is 5 øre off", "posted manually"),
-    ("S58", over(odd.ReckonsVat), {}, CheckStatus.BAD, "doesn't keep VAT that is 5 øre off", "posted manually"),
+    (
+        "S26",
+        over(odd.ErpThatRefusesLongComments),
+        {},
+        CheckStatus.BAD,
+        "75 characters is rejected",
+        "must be shorter",
+    ),
+    (
+        "S58",
+        over(odd.ErpThatComparesVatExactly),
+        {},
+        CheckStatus.UNKNOWN,
+        "rejects VAT that is 5 øre off",
+        "exact VAT is tried",
+    ),
+    (
+        "S58",
+        over(odd.ErpThatComparesVatExactly),
+        {},
+        CheckStatus.BAD,
+        "doesn't keep VAT that is 5 øre off",
+        "posted manually",
+    ),
+    (
+        "S58",
+        over(odd.ErpThatRecomputesVat),
+        {},
+        CheckStatus.BAD,
+        "doesn't keep VAT that is 5 øre off",
+        "posted manually",
+    ),
     (
         "S27",
-        over(odd.OtherRate),
+        over(odd.ErpWithAnotherRate),
         {"voucher_vat": "gross"},
         CheckStatus.UNKNOWN,
         "separates 0,13 of 1 krone",
         "other way",
     ),
-    ("", over(odd.WithoutExternalId), {}, CheckStatus.BAD, "can't be found by its Moment id", "created twice"),
+    (
+        "",
+        over(odd.ErpThatFindsNoExternalId),
+        {},
+        CheckStatus.BAD,
+        "can't be found by its Moment id",
+        "created twice",
+    ),
     ("", refusing("save_companies"), {}, CheckStatus.BAD, "It is refused.", ""),
-    ("M2", in_moment(odd.ForgetsNames), {}, CheckStatus.BAD, "changed in Moment", "Check the customer"),
+    ("M2", in_moment(odd.MomentThatLosesNames), {}, CheckStatus.BAD, "changed in Moment", "Check the customer"),
     (
         "M2",
         in_moment(OpenFakeMoment, project()),
@@ -258,9 +335,23 @@ WRONG: list[Row] = [
         "Create a project",
     ),
     ("M4", refusing("create_expense"), {}, CheckStatus.BAD, "It is refused.", ""),
-    ("M4", in_moment(odd.NoExternalId), {}, CheckStatus.BAD, "can't be found by our key", "created twice"),
-    ("M5", in_moment(odd.KeepsExpenses), {}, CheckStatus.BAD, "still exists", "Remove it manually"),
-    ("M11", in_moment(odd.NamelessFiles), {}, CheckStatus.BAD, "isn't listed by name", "may be attached twice"),
+    (
+        "M4",
+        in_moment(odd.MomentThatDropsExternalIds),
+        {},
+        CheckStatus.BAD,
+        "can't be found by our key",
+        "created twice",
+    ),
+    ("M5", in_moment(odd.MomentThatKeepsExpenses), {}, CheckStatus.BAD, "still exists", "Remove it manually"),
+    (
+        "M11",
+        in_moment(odd.MomentThatListsNoFileNames),
+        {},
+        CheckStatus.BAD,
+        "isn't listed by name",
+        "may be attached twice",
+    ),
     ("M14", refusing("activity"), {}, CheckStatus.BAD, "It is refused.", ""),
 ]
 
@@ -268,13 +359,13 @@ WRONG: list[Row] = [
 @pytest.mark.parametrize(("number", "build", "changes", "verdict", "what", "remedy"), WRONG)
 def test_an_assumption_that_does_not_hold_is_named(
     number: str,
-    build: Callable[[], odd.Theatre],
+    build: Callable[[], odd.FakeSystems],
     changes: dict[str, Any],
     verdict: CheckStatus,
     what: str,
     remedy: str,
 ) -> None:
-    odd = [each for each in build().play(**changes) if each.status is verdict and what in each.message]
+    odd = [each for each in build().run(**changes) if each.status is verdict and what in each.message]
     assert [number in each.tests and remedy in each.remedy for each in odd] == [True]
 
 
@@ -307,27 +398,27 @@ def test_an_assumption_that_does_not_hold_is_named(
 def test_write_tests_that_break_off_list_the_records_they_left(
     call: str, errors: list[Exception | None], left: list[str]
 ) -> None:
-    theatre = odd.Theatre()
-    for system in (theatre.erp, theatre.moment):
+    systems = odd.FakeSystems()
+    for system in (systems.erp, systems.moment):
         system.fails_before[call] = list(errors)
-    theatre.play()
-    assert theatre.artifacts.remaining == left
+    systems.run()
+    assert systems.artifacts.remaining == left
 
 
 def test_a_voucher_saved_without_a_response_is_found_and_reversed() -> None:
-    theatre = odd.Theatre()
-    theatre.erp.fails_after["post"] = [SILENT, SILENT]
-    theatre.play()
-    assert VOUCHERS in theatre.artifacts.remaining
+    systems = odd.FakeSystems()
+    systems.erp.fails_after["post"] = [SILENT, SILENT]
+    systems.run()
+    assert VOUCHERS in systems.artifacts.remaining
 
 
 def test_write_tests_stopped_at_any_call_have_listed_their_records() -> None:
-    whole = len(odd.Theatre().play())
+    whole = len(odd.FakeSystems().run())
     for steps in range(1, whole):
-        theatre = odd.Theatre()
-        list(islice(run_write_tests(theatre.target(), theatre.artifacts), steps))
-        left = " ".join(theatre.artifacts.remaining)
-        assert ("customer 10001" in left) is bool(theatre.erp.companies)
-        assert ("project 999999" in left) is bool(theatre.erp.projects)
-        assert ("voucher" in left) is bool(theatre.erp.vouchers)
-        assert ("an expense" in left) is bool(theatre.moment.expenses)
+        systems = odd.FakeSystems()
+        list(islice(run_write_tests(systems.target(), systems.artifacts), steps))
+        left = " ".join(systems.artifacts.remaining)
+        assert ("customer 10001" in left) is bool(systems.erp.companies)
+        assert ("project 999999" in left) is bool(systems.erp.projects)
+        assert ("voucher" in left) is bool(systems.erp.vouchers)
+        assert ("an expense" in left) is bool(systems.moment.expenses)

@@ -7,13 +7,13 @@ from sync.engine import write_deadline
 from sync.engine.write_deadline import WriteDeadline, enforce
 from sync.errors import UnavailableError
 from tests import factories
-from tests.sync.conftest import World
+from tests.sync.conftest import SyncHarness
 
 LONG = timedelta(seconds=100)
 
 
 class Clocks:
-    """Two clocks that are set manually."""
+    """A wall clock and a monotonic clock, both set by the test."""
 
     now, tick = factories.NOW, 5.0
 
@@ -42,24 +42,24 @@ def test_without_a_lease_there_is_no_write_deadline() -> None:
     write_deadline.check()
 
 
-def test_a_renewed_lease_moves_the_write_deadline(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renewed_lease_moves_the_write_deadline(harness: SyncHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Like calls to a remote system, the fake obeys the write deadline."""
-    save, over = world.erp.save_companies, []
+    save, over = harness.erp.save_companies, []
 
     def slow(drafts: object) -> object:
         write_deadline.check()
         return save(drafts)  # type: ignore[arg-type]  # passed on as it came
 
-    monkeypatch.setattr(world.erp, "save_companies", slow)
-    world.moment.put(factories.customer("1"))
-    read = world.moment.customer
+    monkeypatch.setattr(harness.erp, "save_companies", slow)
+    harness.moment.put(factories.customer("1"))
+    read = harness.moment.customer
 
     def late(record_id: str) -> object:
         over.append(record_id)
-        world.later(minutes=2)
+        harness.later(minutes=2)
         return read(record_id)
 
-    monkeypatch.setattr(world.moment, "customer", late)
-    world.receive(EntityType.CUSTOMER, "1")
-    world.drain(EntityType.CUSTOMER)
-    assert (len(over), len(world.erp.companies)) == (1, 1)
+    monkeypatch.setattr(harness.moment, "customer", late)
+    harness.receive(EntityType.CUSTOMER, "1")
+    harness.drain(EntityType.CUSTOMER)
+    assert (len(over), len(harness.erp.companies)) == (1, 1)

@@ -5,19 +5,19 @@ from typing import Any
 
 from models.enums import EntityType, Outcome
 from tests import factories
-from tests.sync.conftest import World
+from tests.sync.conftest import SyncHarness
 
 
-def sync(world: World, **values: Any) -> None:
+def sync(harness: SyncHarness, **values: Any) -> None:
     for record in (factories.customer("7"), factories.project("8"), factories.invoice("9", **values)):
-        world.moment.put(record)
-    world.sync(EntityType.INVOICE, "9")
+        harness.moment.put(record)
+    harness.sync(EntityType.INVOICE, "9")
 
 
-def test_the_comment_on_the_receivable_is_in_the_language_of_the_connection(world: World) -> None:
-    world.change_settings(language="nb")
+def test_the_comment_on_the_receivable_is_in_the_language_of_the_connection(harness: SyncHarness) -> None:
+    harness.change_settings(language="nb")
     sync(
-        world,
+        harness,
         amounts=("-1.00",),
         credit_note=True,
         credited=7,
@@ -25,34 +25,34 @@ def test_the_comment_on_the_receivable_is_in_the_language_of_the_connection(worl
         currency="EUR",
         rate=Decimal(9),
     )
-    assert world.erp.vouchers[2026, 1].comment == (
+    assert harness.erp.vouchers[2026, 1].comment == (
         "Moment: Kreditnota 1 EUR -1,00 til kurs 9. Krediterer faktura 7. Kundens re"
     )
 
 
-def test_a_long_description_is_cut_off_where_the_comment_has_no_more_room(world: World) -> None:
-    sync(world, description="Æ" * 400)
-    comment = world.erp.vouchers[2026, 1].comment
+def test_a_long_description_is_cut_off_where_the_comment_has_no_more_room(harness: SyncHarness) -> None:
+    sync(harness, description="Æ" * 400)
+    comment = harness.erp.vouchers[2026, 1].comment
     assert len(comment) == 75
     assert comment.endswith("Æ https://moment.example/invoices/9")
     assert comment.startswith("Moment: Invoice 1 ÆÆ")
 
 
-def test_a_comment_keeps_within_the_units_that_24sevenoffice_counts(world: World) -> None:
-    sync(world, description="🎉" * 60)
-    comment = world.erp.vouchers[2026, 1].comment
+def test_a_comment_keeps_within_the_units_that_24sevenoffice_counts(harness: SyncHarness) -> None:
+    sync(harness, description="🎉" * 60)
+    comment = harness.erp.vouchers[2026, 1].comment
     assert len(comment.encode("utf-16-le")) // 2 <= 75
     assert comment.endswith(" https://moment.example/invoices/9")
 
 
 def test_a_line_whose_vat_rate_differs_from_its_code_is_refused_until_corrected(
-    world: World,
+    harness: SyncHarness,
 ) -> None:
-    sync(world, lines=(factories.line("1150.00", vat=15),))
-    job = world.job(EntityType.INVOICE, "9")
+    sync(harness, lines=(factories.line("1150.00", vat=15),))
+    job = harness.job(EntityType.INVOICE, "9")
     assert (job.outcome, job.error_code) == (Outcome.FAILED, "vat_rate")
-    assert world.mails() == [("needs_attention", "Invoice 1")]
-    world.erp.chart[3000] = "31"
-    world.retry(EntityType.INVOICE, "9")
-    world.run()
-    assert world.erp.vouchers[2026, 1].entries[1].tax_code == "31"
+    assert harness.mails() == [("needs_attention", "Invoice 1")]
+    harness.erp.chart[3000] = "31"
+    harness.retry(EntityType.INVOICE, "9")
+    harness.run()
+    assert harness.erp.vouchers[2026, 1].entries[1].tax_code == "31"

@@ -12,7 +12,7 @@ from models.inbox.vat_checks import VatStatus
 from sync.records import InvoiceLine
 from tests import factories
 from tests.contracts.stage_twentyfour import TwentyFourSandbox, serving_twentyfour
-from tests.sync.conftest import World
+from tests.sync.conftest import SyncHarness
 
 EUR: dict[str, Any] = {"currency": "EUR", "rate": Decimal("11.7455")}
 
@@ -47,18 +47,18 @@ def twentyfour_sandbox(url: str, redis_url: str) -> Iterator[TwentyFourSandbox]:
 
 
 @pytest.fixture
-def world(world: World, twentyfour_sandbox: TwentyFourSandbox) -> World:
-    """The world with the sandbox as 24SevenOffice."""
-    world.erp = twentyfour_sandbox.gateway(voucher_vat="net")  # type: ignore[assignment]  # the real gateway in place of the fake
-    world.moment.put(factories.customer("7"), factories.project("8"))
-    return world
+def harness(harness: SyncHarness, twentyfour_sandbox: TwentyFourSandbox) -> SyncHarness:
+    """The harness with the sandbox as 24SevenOffice."""
+    harness.erp = twentyfour_sandbox.gateway(voucher_vat="net")  # type: ignore[assignment]  # the real gateway in place of the fake
+    harness.moment.put(factories.customer("7"), factories.project("8"))
+    return harness
 
 
-def sync(world: World, *invoices: dict[str, Any]) -> None:
+def sync(harness: SyncHarness, *invoices: dict[str, Any]) -> None:
     numbers = range(1, len(invoices) + 1)
     for number, values in zip(numbers, invoices, strict=True):
-        world.moment.put(factories.invoice(str(number), number=number, **values))
-    world.sync(EntityType.INVOICE, *map(str, numbers))
+        harness.moment.put(factories.invoice(str(number), number=number, **values))
+    harness.sync(EntityType.INVOICE, *map(str, numbers))
 
 
 def held(twentyfour_sandbox: TwentyFourSandbox) -> list[list[int]]:
@@ -68,40 +68,44 @@ def held(twentyfour_sandbox: TwentyFourSandbox) -> list[list[int]]:
     ]
 
 
-def paused(world: World) -> str:
-    return world.connections.get(world.connection.id).paused_because
+def paused(harness: SyncHarness) -> str:
+    return harness.connections.get(harness.connection.id).paused_because
 
 
 def test_vat_off_its_rate_by_rounding_is_posted_as_charged(
-    world: World, twentyfour_sandbox: TwentyFourSandbox
+    harness: SyncHarness, twentyfour_sandbox: TwentyFourSandbox
 ) -> None:
-    world.prove_vat()
-    sync(world, *(invoice for invoice, _ in INVOICES))
+    harness.prove_vat()
+    sync(harness, *(invoice for invoice, _ in INVOICES))
     assert held(twentyfour_sandbox) == [amounts for _, amounts in INVOICES]
 
 
 @pytest.mark.parametrize(("invoice", "amounts"), INVOICES[-2:])
 def test_rounded_vat_is_read_back_as_right_from_the_first_voucher(
-    world: World, twentyfour_sandbox: TwentyFourSandbox, invoice: dict[str, Any], amounts: list[int]
+    harness: SyncHarness, twentyfour_sandbox: TwentyFourSandbox, invoice: dict[str, Any], amounts: list[int]
 ) -> None:
-    sync(world, invoice)
-    assert (held(twentyfour_sandbox), paused(world)) == ([amounts], "")
-    [check] = vat_checks.find(world.database, world.connection.id, "net")
+    sync(harness, invoice)
+    assert (held(twentyfour_sandbox), paused(harness)) == ([amounts], "")
+    [check] = vat_checks.find(harness.database, harness.connection.id, "net")
     assert (check.vat_code, check.status) == ("3", VatStatus.RIGHT)
 
 
 @pytest.mark.parametrize("is_proven", [False, True])
 def test_if_vat_is_compared_exactly_only_the_rounded_invoice_needs_attention(
-    world: World,
+    harness: SyncHarness,
     twentyfour_sandbox: TwentyFourSandbox,
     is_proven: bool,  # noqa: FBT001 - a case
 ) -> None:
     if is_proven:
-        world.prove_vat()
+        harness.prove_vat()
     twentyfour_sandbox.control("PUT", "/books/1/vat", {"exact_vat": True})
-    sync(world, FIVE_LINES, {"lines": (line("100", "125"),)}, INVOICES[0][0])
-    rounded, exact, foreign = (world.job(EntityType.INVOICE, number) for number in ("1", "2", "3"))
-    assert (exact.state, held(twentyfour_sandbox), paused(world)) == (JobState.DONE, [[12500, -10000, -2500]], "")
+    sync(harness, FIVE_LINES, {"lines": (line("100", "125"),)}, INVOICES[0][0])
+    rounded, exact, foreign = (harness.job(EntityType.INVOICE, number) for number in ("1", "2", "3"))
+    assert (exact.state, held(twentyfour_sandbox), paused(harness)) == (
+        JobState.DONE,
+        [[12500, -10000, -2500]],
+        "",
+    )
     for job in (rounded, foreign):
         assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_rounding")
     assert rounded.message == (
@@ -115,17 +119,19 @@ def test_if_vat_is_compared_exactly_only_the_rounded_invoice_needs_attention(
 
 
 def test_vat_that_is_missing_still_pauses_however_the_amounts_are_rounded(
-    world: World, twentyfour_sandbox: TwentyFourSandbox
+    harness: SyncHarness, twentyfour_sandbox: TwentyFourSandbox
 ) -> None:
-    world.change_settings(voucher_vat="gross")
-    world.erp = twentyfour_sandbox.gateway(voucher_vat="gross")  # type: ignore[assignment]  # the real gateway in place of the fake
-    sync(world, FIVE_LINES, {"lines": (line("100", "125"),)})
-    assert (held(twentyfour_sandbox), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
-    assert paused(world)
+    harness.change_settings(voucher_vat="gross")
+    harness.erp = twentyfour_sandbox.gateway(voucher_vat="gross")  # type: ignore[assignment]  # the real gateway in place of the fake
+    sync(harness, FIVE_LINES, {"lines": (line("100", "125"),)})
+    assert (held(twentyfour_sandbox), harness.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
+    assert paused(harness)
 
 
-def test_another_rate_than_the_ledgers_still_pauses(world: World, twentyfour_sandbox: TwentyFourSandbox) -> None:
-    world.change_settings(check_vat=False)
-    sync(world, {"lines": (InvoiceLine(Decimal(115), 3000, vat=Decimal(15), net=Decimal(100)),)})
-    assert (held(twentyfour_sandbox), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
-    assert paused(world)
+def test_another_rate_than_the_ledgers_still_pauses(
+    harness: SyncHarness, twentyfour_sandbox: TwentyFourSandbox
+) -> None:
+    harness.change_settings(check_vat=False)
+    sync(harness, {"lines": (InvoiceLine(Decimal(115), 3000, vat=Decimal(15), net=Decimal(100)),)})
+    assert (held(twentyfour_sandbox), harness.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
+    assert paused(harness)

@@ -12,11 +12,11 @@ from sync.onboarding import initial_matching
 from sync.onboarding.preview import PlannedAction, PlannedRecord
 from sync.records import Company, ProjectDraft
 from tests import factories
-from tests.sync.conftest import World
+from tests.sync.conftest import SyncHarness
 
 
-def context_of(world: World) -> SyncContext:
-    return world.open_context(world.connection, lambda: pytest.fail("Nothing is to be written remotely."))
+def context_of(harness: SyncHarness) -> SyncContext:
+    return harness.open_context(harness.connection, lambda: pytest.fail("Nothing is to be written remotely."))
 
 
 def matches(planned: Sequence[PlannedRecord]) -> dict[str, tuple[PlannedAction, str]]:
@@ -24,15 +24,15 @@ def matches(planned: Sequence[PlannedRecord]) -> dict[str, tuple[PlannedAction, 
 
 
 @pytest.fixture
-def used(world: World) -> World:
+def used(harness: SyncHarness) -> SyncHarness:
     """A ledger in use, and a company in Moment with one record for each outcome."""
-    world.erp.companies = {
+    harness.erp.companies = {
         1: Company(1, "Nordlys Arkitekter AS", "923609016"),
         2: Company(2, "Ola Nordmann"),
         3: Company(3, "Ola Nordmann"),
         20001: Company(20001, "Byggmakker AS", supplier=True),
     }
-    world.erp.projects = {
+    harness.erp.projects = {
         1: ProjectDraft(1, "Kulturhuset", 1),
         2: ProjectDraft(2, "Brannstasjonen", 1),
         3: ProjectDraft(3, "Svømmehallen", 2),
@@ -45,7 +45,7 @@ def used(world: World) -> World:
         factories.customer("11"),
         factories.customer("12", name="Byggmakker AS", number="20001", organization_number="", email=""),
     ):
-        world.moment.put(customer)
+        harness.moment.put(customer)
     for project in (
         factories.project("21"),
         factories.project("22", number="2", name="Biblioteket"),
@@ -54,8 +54,8 @@ def used(world: World) -> World:
         factories.project("25", number="A-5"),
         factories.project("26", customer_id=""),
     ):
-        world.moment.put(project)
-    return world
+        harness.moment.put(project)
+    return harness
 
 
 EXPECTED = {
@@ -74,7 +74,7 @@ EXPECTED = {
 }
 
 
-def test_a_dry_run_plans_every_record_and_writes_nothing(used: World) -> None:
+def test_a_dry_run_plans_every_record_and_writes_nothing(used: SyncHarness) -> None:
     context = context_of(used)
     planned = initial_matching.plan(context)
     assert matches(planned) == EXPECTED
@@ -85,7 +85,7 @@ def test_a_dry_run_plans_every_record_and_writes_nothing(used: World) -> None:
     assert len(used.erp.companies) == 4
 
 
-def test_certain_matches_are_linked_and_uncertain_ones_asked_about(used: World) -> None:
+def test_certain_matches_are_linked_and_uncertain_ones_asked_about(used: SyncHarness) -> None:
     context = context_of(used)
     initial_matching.apply(context, initial_matching.plan(context), create=False)
     used.run()
@@ -99,7 +99,7 @@ def test_certain_matches_are_linked_and_uncertain_ones_asked_about(used: World) 
     assert set(used.erp.projects) == {1, 2, 3}
 
 
-def test_a_second_run_creates_new_records_on_request(used: World) -> None:
+def test_a_second_run_creates_new_records_on_request(used: SyncHarness) -> None:
     for create in (False, True, True):
         context = context_of(used)
         initial_matching.apply(context, initial_matching.plan(context), create=create)
@@ -117,7 +117,7 @@ def test_a_second_run_creates_new_records_on_request(used: World) -> None:
     assert [again[record_id] for record_id in ("8", "11", "22", "26")] == [(PlannedAction.ASK, "")] * 4
 
 
-def test_a_match_taken_by_another_record_meanwhile_is_asked_about(used: World) -> None:
+def test_a_match_taken_by_another_record_meanwhile_is_asked_about(used: SyncHarness) -> None:
     context = context_of(used)
     planned = initial_matching.plan(context)
     context_of(used).save_link(Record(EntityType.CUSTOMER, "11"), remote_id="1")
@@ -127,6 +127,6 @@ def test_a_match_taken_by_another_record_meanwhile_is_asked_about(used: World) -
     assert used.job(EntityType.CUSTOMER, "7").error_code == "which_customer"
 
 
-def test_only_synced_entity_types_are_matched(used: World) -> None:
+def test_only_synced_entity_types_are_matched(used: SyncHarness) -> None:
     used.change_settings(entity_types={EntityType.PROJECT})
     assert {each.record.entity_type for each in initial_matching.plan(context_of(used))} == {EntityType.PROJECT}

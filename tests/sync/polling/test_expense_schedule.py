@@ -112,7 +112,7 @@ def test_the_longest_wait_in_intervals_goes_first_and_counts_more_if_busy() -> N
 
 @pytest.mark.parametrize(("hourly", "busy", "others"), [(2160, 1, 1), (720, 1.39, 2.08), (360, 2.78, 4.17)])
 def test_busy_connections_slow_down_less_when_requests_run_out(hourly: int, busy: float, others: float) -> None:
-    """They ask for 1200 polls an hour; every other one is busy, and half of the polls go to those that ask for more."""
+    """The connections need 1200 polls an hour. Every other one is busy, and the busy ones get half of the polls."""
     asked = {number: timedelta(minutes=5 if number < 50 else 10) for number in range(150)}
     current = {number: rhythm(number, asked=asked[number], news=None) for number in asked}
     slower = dict[int, float]()

@@ -21,110 +21,110 @@ from sync.records import Chart, Company, Invoice, InvoiceLine, LedgerLine, Vouch
 from sync.rules.vouchers import voucher_of
 from tests import factories
 from tests.fakes import VAT_CODES
-from tests.sync.conftest import World
+from tests.sync.conftest import SyncHarness
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 DAY = date(2026, 3, 2)
 
 
-def compared(world: World) -> ReconciliationReport:
-    world.change_settings(entity_types=(EntityType.INVOICE,))
-    return reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
+def compared(harness: SyncHarness) -> ReconciliationReport:
+    harness.change_settings(entity_types=(EntityType.INVOICE,))
+    return reconcile(harness.open_context(harness.connection, lambda: None), FIRST, LAST)
 
 
-def known(world: World, count: int) -> list[Invoice]:
+def known(harness: SyncHarness, count: int) -> list[Invoice]:
     """Make ``count`` invoices in Moment, of one customer and project whose numbers Moment has."""
-    world.moment.customers["7"] = factories.customer(number="10001")
-    world.moment.projects["8"] = factories.project()
+    harness.moment.customers["7"] = factories.customer(number="10001")
+    harness.moment.projects["8"] = factories.project()
     invoices = [
         factories.invoice(str(100 + n), number=n, day=FIRST + timedelta(days=n % 365)) for n in range(1, count + 1)
     ]
-    world.moment.invoices = {each.id: each for each in invoices}
+    harness.moment.invoices = {each.id: each for each in invoices}
     return invoices
 
 
-def post(world: World, *invoices: Invoice, voucher_vat: str = "net", rounding: int | None = None) -> None:
+def post(harness: SyncHarness, *invoices: Invoice, voucher_vat: str = "net", rounding: int | None = None) -> None:
     for each in invoices:
         voucher = voucher_of(
             each,
             customer_number=10001,
             project_number=lambda _: 1,
-            chart=Chart(world.erp.chart, VAT_CODES),
+            chart=Chart(harness.erp.chart, VAT_CODES),
             settings=factories.settings(voucher_vat=voucher_vat, rounding_account=rounding),
             comment="",
         )
-        world.erp.vouchers[each.day.year, voucher.number] = voucher
+        harness.erp.vouchers[each.day.year, voucher.number] = voucher
 
 
 @pytest.mark.thousands
-def test_five_thousand_invoices_are_compared_in_a_few_calls(world: World) -> None:
-    invoices = known(world, 5000)
-    post(world, *invoices)
-    report = compared(world)
+def test_five_thousand_invoices_are_compared_in_a_few_calls(harness: SyncHarness) -> None:
+    invoices = known(harness, 5000)
+    post(harness, *invoices)
+    report = compared(harness)
     assert (report.agree, report.count("equal")) == (True, 5000)
-    assert dict(world.erp.calls) == {"booked_vouchers": 1}
-    assert dict(world.moment.calls) == {"invoices_of": 1, "customer": 1, "project": 1}
+    assert dict(harness.erp.calls) == {"booked_vouchers": 1}
+    assert dict(harness.moment.calls) == {"invoices_of": 1, "customer": 1, "project": 1}
 
 
 @pytest.mark.thousands
-def test_missing_invoices_take_two_more_calls_however_many_they_are(world: World) -> None:
-    post(world, *known(world, 5000)[:4000])
-    report = compared(world)
+def test_missing_invoices_take_two_more_calls_however_many_they_are(harness: SyncHarness) -> None:
+    post(harness, *known(harness, 5000)[:4000])
+    report = compared(harness)
     assert (report.count("equal"), len(report.discrepancies)) == (4000, 1000)
     assert {each.type for each in report.discrepancies} == {DiscrepancyType.MISSING}
-    assert dict(world.erp.calls) == {"booked_vouchers": 3}
+    assert dict(harness.erp.calls) == {"booked_vouchers": 3}
 
 
-def test_a_customer_without_a_number_is_not_compared(world: World) -> None:
-    post(world, *known(world, 1))
-    world.moment.customers["7"] = factories.customer(number="")
-    assert compared(world).agree
+def test_a_customer_without_a_number_is_not_compared(harness: SyncHarness) -> None:
+    post(harness, *known(harness, 1))
+    harness.moment.customers["7"] = factories.customer(number="")
+    assert compared(harness).agree
 
 
-def test_invoices_are_not_compared_if_they_are_not_synced(world: World) -> None:
-    post(world, *known(world, 2)[:1])
-    world.change_settings(entity_types=(EntityType.CUSTOMER,))
-    report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
+def test_invoices_are_not_compared_if_they_are_not_synced(harness: SyncHarness) -> None:
+    post(harness, *known(harness, 2)[:1])
+    harness.change_settings(entity_types=(EntityType.CUSTOMER,))
+    report = reconcile(harness.open_context(harness.connection, lambda: None), FIRST, LAST)
     assert (report.agree, report.counts, report.totals) == (True, {}, [])
 
 
-def test_a_zero_invoice_is_equal_with_or_without_its_line_in_the_ledger(world: World) -> None:
-    (invoice,) = known(world, 1)
+def test_a_zero_invoice_is_equal_with_or_without_its_line_in_the_ledger(harness: SyncHarness) -> None:
+    (invoice,) = known(harness, 1)
     lines = (factories.line("1000.00"), factories.line("-1000.00", account=3100))
     zero = replace(invoice, lines=lines, total=Decimal(0))
-    world.moment.invoices = {zero.id: zero}
-    post(world, zero)
-    assert compared(world).counts == {"equal": 1}
-    voucher = world.erp.vouchers[2026, 1]
-    world.erp.vouchers[2026, 1] = replace(voucher, entries=voucher.entries[1:])
-    assert compared(world).counts == {"equal": 1}
+    harness.moment.invoices = {zero.id: zero}
+    post(harness, zero)
+    assert compared(harness).counts == {"equal": 1}
+    voucher = harness.erp.vouchers[2026, 1]
+    harness.erp.vouchers[2026, 1] = replace(voucher, entries=voucher.entries[1:])
+    assert compared(harness).counts == {"equal": 1}
 
 
-def test_vat_rounded_differently_is_mentioned_but_is_no_difference(world: World) -> None:
-    (invoice,) = known(world, 1)
+def test_vat_rounded_differently_is_mentioned_but_is_no_difference(harness: SyncHarness) -> None:
+    (invoice,) = known(harness, 1)
     lines = tuple(InvoiceLine(Decimal("0.03"), 3000, vat=Decimal(25), net=Decimal("0.02")) for _ in range(4))
     told = replace(invoice, lines=lines, total=Decimal("0.12"))
-    world.moment.invoices = {told.id: told}
-    world.change_settings(voucher_vat="gross")
-    post(world, told, voucher_vat="gross")
-    assert compared(world).counts == {"equal": 1, "vat_rounded": 1}
-    world.change_settings(voucher_vat="net")
-    (found,) = compared(world).discrepancies
+    harness.moment.invoices = {told.id: told}
+    harness.change_settings(voucher_vat="gross")
+    post(harness, told, voucher_vat="gross")
+    assert compared(harness).counts == {"equal": 1, "vat_rounded": 1}
+    harness.change_settings(voucher_vat="net")
+    (found,) = compared(harness).discrepancies
     assert [each.field.value for each in found.differences] == ["vat amount"]
 
 
 @pytest.mark.parametrize("voucher_vat", ["net", "gross"])
-def test_the_rounding_of_many_lines_to_a_whole_krone_is_compared(world: World, voucher_vat: str) -> None:
-    (invoice,) = known(world, 1)
+def test_the_rounding_of_many_lines_to_a_whole_krone_is_compared(harness: SyncHarness, voucher_vat: str) -> None:
+    (invoice,) = known(harness, 1)
     lines = (InvoiceLine(Decimal("41.67"), 3000, vat=Decimal(25)),) * 60
     whole = replace(invoice, lines=lines, total=Decimal(2500))
-    world.moment.invoices = {whole.id: whole}
-    world.erp.chart[7740] = ""
-    world.change_settings(voucher_vat=voucher_vat, rounding_account=7740)
-    post(world, whole, voucher_vat=voucher_vat, rounding=7740)
-    assert compared(world).counts == {"equal": 1}
-    post(world, whole, voucher_vat=voucher_vat)
-    (found,) = compared(world).discrepancies
+    harness.moment.invoices = {whole.id: whole}
+    harness.erp.chart[7740] = ""
+    harness.change_settings(voucher_vat=voucher_vat, rounding_account=7740)
+    post(harness, whole, voucher_vat=voucher_vat, rounding=7740)
+    assert compared(harness).counts == {"equal": 1}
+    post(harness, whole, voucher_vat=voucher_vat)
+    (found,) = compared(harness).discrepancies
     told = [(each.field.value, each.moment, each.ledger) for each in found.differences]
     assert ("account", "3000: -2 500,20, 7740: 0,20", "3000: -2 500,00") in told
     stored = Discrepancy.from_json(json.loads(json.dumps(found.as_json())))
@@ -151,49 +151,51 @@ def test_what_was_accepted_before_amounts_kept_their_type_stays_accepted() -> No
     ids=["project", "vat code"],
 )
 def test_only_a_different_project_or_vat_code_is_named(
-    world: World, field: str, change: dict[str, Any], told: tuple[str, str, str]
+    harness: SyncHarness, field: str, change: dict[str, Any], told: tuple[str, str, str]
 ) -> None:
-    (invoice,) = known(world, 1)
-    post(world, invoice)
-    voucher = world.erp.vouchers[2026, 1]
+    (invoice,) = known(harness, 1)
+    post(harness, invoice)
+    voucher = harness.erp.vouchers[2026, 1]
     entries = [replace(each, **change) if each.account == 3000 else each for each in voucher.entries]
-    world.erp.vouchers[2026, 1] = replace(voucher, entries=tuple(entries))
-    (found,) = compared(world).discrepancies
+    harness.erp.vouchers[2026, 1] = replace(voucher, entries=tuple(entries))
+    (found,) = compared(harness).discrepancies
     assert told in [(each.field.value, each.moment, each.ledger) for each in found.differences], field
 
 
-def test_the_totals_are_those_of_the_ledgers_accounts(world: World) -> None:
-    post(world, *known(world, 2)[:1])
-    report = compared(world)
+def test_the_totals_are_those_of_the_ledgers_accounts(harness: SyncHarness) -> None:
+    post(harness, *known(harness, 2)[:1])
+    report = compared(harness)
     assert not report.vat_included
     held: dict[int, int] = defaultdict(int)
-    for line in world.erp.booked(FIRST, LAST, costs=AccountRanges(())).sales:
+    for line in harness.erp.booked(FIRST, LAST, costs=AccountRanges(())).sales:
         held[line.account] += line.amount
     assert held
     assert {each.account: each.ledger for each in report.totals} == held
     assert {each.account: each.moment for each in report.totals} == {key: 2 * held[key] for key in held}
 
 
-def test_vat_whose_account_is_not_known_is_one_total(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    post(world, *known(world, 1), voucher_vat="gross")
-    world.change_settings(voucher_vat="gross")
+def test_vat_whose_account_is_not_known_is_one_total(
+    harness: SyncHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(harness, *known(harness, 1), voucher_vat="gross")
+    harness.change_settings(voucher_vat="gross")
     nameless = {code: replace(each, account=None) for code, each in VAT_CODES.items()}
-    monkeypatch.setattr(world.erp, "vat_codes", lambda: nameless)
-    totals = {each.account: (each.moment, each.ledger) for each in compared(world).totals}
+    monkeypatch.setattr(harness.erp, "vat_codes", lambda: nameless)
+    totals = {each.account: (each.moment, each.ledger) for each in compared(harness).totals}
     assert totals[0] == (-25000, -25000)
     assert 2701 not in totals
 
 
-def test_an_invoice_that_cannot_become_a_voucher_says_why(world: World) -> None:
-    (invoice,) = known(world, 1)
-    world.moment.invoices[invoice.id] = replace(invoice, total=invoice.total + 1)
-    (found,) = compared(world).discrepancies
+def test_an_invoice_that_cannot_become_a_voucher_says_why(harness: SyncHarness) -> None:
+    (invoice,) = known(harness, 1)
+    harness.moment.invoices[invoice.id] = replace(invoice, total=invoice.total + 1)
+    (found,) = compared(harness).discrepancies
     assert (found.type, "would not balance" in found.because) == (DiscrepancyType.UNREADABLE, True)
 
 
-def test_a_stored_report_is_the_same_and_known_differences_are_separate(world: World) -> None:
-    known(world, 2)
-    report = compared(world)
+def test_a_stored_report_is_the_same_and_known_differences_are_separate(harness: SyncHarness) -> None:
+    known(harness, 2)
+    report = compared(harness)
     assert ReconciliationReport.from_json(report.as_json()) == report
     first, second = report.discrepancies
     apart = report.separate_accepted({(first.key, first.fingerprint)})
@@ -209,78 +211,80 @@ OWED = LedgerLine(2400, -100000, DAY, customer_number=20001, customer_name="Bygg
 NAME = "2026-104-40001"
 
 
-def sync_voucher(world: World, *lines: LedgerLine) -> None:
+def sync_voucher(harness: SyncHarness, *lines: LedgerLine) -> None:
     """Sync a supplier's voucher with these lines."""
-    world.change_settings(entity_types=(EntityType.EXPENSE,), expense_accounts="4300")
-    world.moment.projects["8"] = factories.project()
-    world.erp.purchases[NAME] = list(lines)
-    world.sync(EntityType.EXPENSE, NAME)
-    world.erp.calls.clear()
+    harness.change_settings(entity_types=(EntityType.EXPENSE,), expense_accounts="4300")
+    harness.moment.projects["8"] = factories.project()
+    harness.erp.purchases[NAME] = list(lines)
+    harness.sync(EntityType.EXPENSE, NAME)
+    harness.erp.calls.clear()
 
 
-def expenses(world: World, first: date, last: date) -> ReconciliationReport:
-    report = reconcile(world.open_context(world.connection, lambda: None), first, last)
+def expenses(harness: SyncHarness, first: date, last: date) -> ReconciliationReport:
+    report = reconcile(harness.open_context(harness.connection, lambda: None), first, last)
     assert report.expenses
     return report.expenses
 
 
 @pytest.mark.parametrize(("month", "equal"), [(3, 1), (4, 0)], ids=["the supplier's line", "the cost"])
-def test_a_voucher_that_two_months_share_is_read_whole(world: World, month: int, equal: int) -> None:
-    sync_voucher(world, replace(COST, day=date(2026, 4, 15)), OWED)
-    report = expenses(world, date(2026, month, 1), date(2026, month, 30))
+def test_a_voucher_with_lines_in_two_months_is_read_completely(
+    harness: SyncHarness, month: int, equal: int
+) -> None:
+    sync_voucher(harness, replace(COST, day=date(2026, 4, 15)), OWED)
+    report = expenses(harness, date(2026, month, 1), date(2026, month, 30))
     assert (report.discrepancies, report.count("equal")) == ([], equal)
-    assert world.erp.calls["booked_vouchers"] == 3
+    assert harness.erp.calls["booked_vouchers"] == 3
 
 
-def test_the_lines_of_a_voucher_may_come_in_any_order(world: World) -> None:
-    sync_voucher(world, COST, replace(COST, text="Plank"), replace(OWED, amount=-200000))
-    world.erp.purchases[NAME].reverse()
-    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
+def test_the_order_of_a_vouchers_lines_does_not_matter(harness: SyncHarness) -> None:
+    sync_voucher(harness, COST, replace(COST, text="Plank"), replace(OWED, amount=-200000))
+    harness.erp.purchases[NAME].reverse()
+    assert expenses(harness, FIRST, LAST).counts == {"equal": 1}
 
 
-def test_a_corrected_voucher_is_compared_as_it_was_booked_again(world: World) -> None:
+def test_a_corrected_voucher_is_compared_as_it_was_booked_again(harness: SyncHarness) -> None:
     wrong = replace(OWED, customer_number=20002, customer_name="Feil AS", invoice_number="X-1", hidden=True)
-    sync_voucher(world, replace(COST, hidden=True), replace(wrong, day=FIRST), COST, OWED)
-    (expense_id,) = world.moment.expenses
-    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
-    world.moment.expenses[expense_id] = replace(world.moment.expenses[expense_id], supplier="Feil AS")
-    (found,) = expenses(world, FIRST, LAST).discrepancies
+    sync_voucher(harness, replace(COST, hidden=True), replace(wrong, day=FIRST), COST, OWED)
+    (expense_id,) = harness.moment.expenses
+    assert expenses(harness, FIRST, LAST).counts == {"equal": 1}
+    harness.moment.expenses[expense_id] = replace(harness.moment.expenses[expense_id], supplier="Feil AS")
+    (found,) = expenses(harness, FIRST, LAST).discrepancies
     assert found.details == ["Supplier: Feil AS in Moment, Byggmakker AS in the ledger"]
 
 
-def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: World) -> None:
-    world.erp.companies[20001] = Company(20001, "Byggmakker AS")
-    sync_voucher(world, replace(COST, text=""), replace(OWED, customer_name=""))
-    assert next(iter(world.moment.expenses.values())).supplier == "Byggmakker AS"
-    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
-    assert world.erp.calls["company"] == 0
+def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(harness: SyncHarness) -> None:
+    harness.erp.companies[20001] = Company(20001, "Byggmakker AS")
+    sync_voucher(harness, replace(COST, text=""), replace(OWED, customer_name=""))
+    assert next(iter(harness.moment.expenses.values())).supplier == "Byggmakker AS"
+    assert expenses(harness, FIRST, LAST).counts == {"equal": 1}
+    assert harness.erp.calls["company"] == 0
 
 
-def test_scanned_values_of_documents_are_compared_too(world: World) -> None:
+def test_scanned_values_of_documents_are_compared_too(harness: SyncHarness) -> None:
     document = VoucherDocument("1", "pdf", supplier="Byggmakker AS", invoice_number="F-77")
-    world.erp.stamps[55], world.erp.contents["1"] = VoucherDocuments((document,)), b"%PDF"
-    sync_voucher(world, replace(COST, stamp=55), replace(OWED, customer_name="", invoice_number="", stamp=55))
-    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
-    (expense_id,) = world.moment.expenses
-    world.moment.expenses[expense_id] = replace(world.moment.expenses[expense_id], supplier="Byggmax AS")
-    (found,) = expenses(world, FIRST, LAST).discrepancies
+    harness.erp.stamps[55], harness.erp.contents["1"] = VoucherDocuments((document,)), b"%PDF"
+    sync_voucher(harness, replace(COST, stamp=55), replace(OWED, customer_name="", invoice_number="", stamp=55))
+    assert expenses(harness, FIRST, LAST).counts == {"equal": 1}
+    (expense_id,) = harness.moment.expenses
+    harness.moment.expenses[expense_id] = replace(harness.moment.expenses[expense_id], supplier="Byggmax AS")
+    (found,) = expenses(harness, FIRST, LAST).discrepancies
     assert found.details == ["Supplier: Byggmax AS in Moment, Byggmakker AS in the ledger"]
 
 
-def test_the_documents_of_all_vouchers_are_requested_together(world: World) -> None:
-    sync_voucher(world, COST, OWED)
+def test_the_documents_of_all_vouchers_are_requested_together(harness: SyncHarness) -> None:
+    sync_voucher(harness, COST, OWED)
     for n in range(2, 2000):
-        world.erp.purchases[f"2026-104-{40000 + n}"] = [replace(COST, stamp=n), replace(OWED, stamp=n)]
-        world.erp.stamps[n] = VoucherDocuments(pending=n % 2 == 0)
-    report = expenses(world, FIRST, LAST)
+        harness.erp.purchases[f"2026-104-{40000 + n}"] = [replace(COST, stamp=n), replace(OWED, stamp=n)]
+        harness.erp.stamps[n] = VoucherDocuments(pending=n % 2 == 0)
+    report = expenses(harness, FIRST, LAST)
     assert (report.count("equal"), report.count("not_approved"), len(report.discrepancies)) == (1, 999, 999)
-    assert dict(world.erp.calls) == {"booked_vouchers": 1, "documents_of": 1}
+    assert dict(harness.erp.calls) == {"booked_vouchers": 1, "documents_of": 1}
 
 
-def test_a_stored_report_with_expenses_is_the_same_with_known_ones_separate(world: World) -> None:
-    sync_voucher(world, COST, OWED)
-    world.moment.expenses.clear()
-    report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
+def test_a_stored_report_with_expenses_is_the_same_with_known_ones_separate(harness: SyncHarness) -> None:
+    sync_voucher(harness, COST, OWED)
+    harness.moment.expenses.clear()
+    report = reconcile(harness.open_context(harness.connection, lambda: None), FIRST, LAST)
     assert ReconciliationReport.from_json(report.as_json()) == report
     (found,) = report.all_discrepancies
     assert report.separate_accepted({(found.key, found.fingerprint)}).agree

@@ -132,12 +132,12 @@ def test_the_same_name_in_another_spelling_is_asked_about(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Texas", "AS", "Nordlys", "Nordlys Arkitekter Bergen AS"])
-def test_a_name_is_more_than_its_legal_form(name: str) -> None:
+def test_an_equal_legal_form_alone_is_no_match(name: str) -> None:
     assert matched(Company(10234, name), email="") == Match()
     assert matched(Company(10234, "ASA"), name="AS", organization_number="", email="") == Match()
 
 
-def test_a_stranger_is_new() -> None:
+def test_a_customer_that_matches_none_is_new() -> None:
     assert matched() == Match()
 
 

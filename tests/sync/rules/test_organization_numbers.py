@@ -35,7 +35,7 @@ def test_a_norwegian_organization_number_is_brought_to_nine_digits(text: str) ->
 @pytest.mark.parametrize(
     "text", ["923609017", "92360901", "9236090160", "12345678X", "DE923609016", "CVR 923609016"]
 )
-def test_a_norwegian_number_that_is_none_is_sent_as_it_is_with_a_warning(text: str) -> None:
+def test_an_invalid_norwegian_number_is_sent_unchanged_with_a_warning(text: str) -> None:
     assert organization_number(text, country="") == text
     assert organization_number_warning(text, country="") == (
         f"“{text}” isn't a Norwegian organization number. It was sent all the same: correct it in Moment, or set "
@@ -117,7 +117,7 @@ def test_a_foreign_organization_number_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("text", "country"), [("", "NO"), ("-", "NO"), ("N/A", ""), ("N/A", "GB"), ("0", "DE"), ("000 000 000", "NO")]
 )
-def test_no_organization_number_is_none(text: str, country: str) -> None:
+def test_an_empty_organization_number_stays_empty(text: str, country: str) -> None:
     assert organization_number(text, country=country) == ""
     assert organization_number_warning(text, country=country) is None
 

@@ -37,7 +37,7 @@ def ore(text: str) -> int:
 
 
 def read(text: str) -> tuple[LedgerLine, int | str | None]:
-    """A line of the table, and its expected result: an amount, "ask", or nothing."""
+    """Read a line of the table, and its expected result: an amount, "ask", or nothing."""
     found = LINE.fullmatch(text)
     assert found, text
     account, side, amount, code, project, currency, bears, ask = found.groups()
@@ -88,7 +88,7 @@ def test_unproven_rates_on_both_sides_have_their_own_message() -> None:
     )
 
 
-def test_revenue_on_both_sides_that_nearly_cancels_keeps_the_rate_of_its_code() -> None:
+def test_revenue_in_debit_and_credit_that_nearly_cancels_keeps_the_rate_of_its_code() -> None:
     revenue = [
         LedgerLine(3000, -100000, DAY, "1", project_number=1),
         LedgerLine(3000, 99900, DAY, "1", project_number=2),
@@ -97,7 +97,7 @@ def test_revenue_on_both_sides_that_nearly_cancels_keeps_the_rate_of_its_code() 
     assert [amount for _, amount in found] == [-125000, 124875]
 
 
-def test_rounding_in_another_currency_is_forgiven() -> None:
+def test_a_rounding_difference_of_another_currency_is_accepted() -> None:
     lines = [LedgerLine(4300, 100000, DAY, "1", currency="EUR"), LedgerLine(2711, 25011, DAY, "1")]
     assert [amount for _, amount in gross_amounts(lines, rates=RATES)] == [125011]
 
@@ -180,10 +180,10 @@ def test_an_outgoing_credit_note_reverses_each_line_of_its_invoice() -> None:
     off=st.integers(-99, 99),
     currency=st.sampled_from([NOK, "EUR"]),
 )
-def test_rounding_never_makes_a_wrong_code_right(
+def test_a_wrong_vat_code_is_detected_despite_rounding(
     net: int, codes: list[str], per_mille: int, off: int, currency: str
 ) -> None:
-    """VAT at the rate of one code, rounded or of another currency's rate, is booked with another."""
+    """Book VAT at the rate of one code with another code, rounded as in kroner or in another currency."""
     right, booked, *_ = codes
     exact = net * RATES[right] / 100
     vat = round(exact * (1000 + per_mille) / 1000) if currency != NOK else round(exact) + off
@@ -203,7 +203,7 @@ def test_rounding_never_makes_a_wrong_code_right(
 def test_costs_on_both_sides_bear_no_wrong_rate(
     nets: list[int], codes: list[str], *, apart: bool, coded: bool, currency: str
 ) -> None:
-    """VAT at the rate of one code, of each line or of all, is booked with another, also where lines cancel out."""
+    """Book VAT at the rate of one code with another code, for each line or for all, also where lines cancel out."""
     right, booked, _ = codes
     costs = [LedgerLine(4300, net, DAY, booked, project_number=n, currency=currency) for n, net in enumerate(nets)]
     vat = [round(net * RATES[right] / 100) for net in (nets if apart else [sum(nets)])]

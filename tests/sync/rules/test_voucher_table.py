@@ -55,7 +55,7 @@ VAT_CODES = {
 
 @dataclass(frozen=True)
 class Case:
-    """An invoice of the table, with the meaning of each of its words."""
+    """An invoice of the table; parses the words of its cells."""
 
     number: int
     name: str

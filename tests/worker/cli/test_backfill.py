@@ -113,7 +113,7 @@ def test_a_dry_run_says_what_would_not_be_posted_and_why(
 
 
 def work(lane: Lane) -> Callable[[float], None]:
-    """Let a worker run whenever the backfill waits."""
+    """Run the due jobs whenever the backfill waits, as a worker does."""
     turns = [tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices]
 
     def sleep(_: float) -> None:

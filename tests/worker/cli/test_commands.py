@@ -296,7 +296,9 @@ def with_factor(container: Container) -> str:
     return key
 
 
-def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connection) -> None:
+def test_rotating_keys_encrypts_all_secrets_with_the_new_key(
+    environ: dict[str, str], connection: Connection
+) -> None:
     new = run("keys", "new").strip()
     with installed(environ) as container:
         key = with_factor(container)
@@ -392,7 +394,7 @@ def test_a_worker_that_does_not_respond_is_reported() -> None:
     assert "does not respond" in run_refused("alive", "--here")
 
 
-def test_a_worker_is_not_blamed_for_redis(environ: dict[str, str]) -> None:
+def test_a_worker_counts_as_alive_while_redis_is_down(environ: dict[str, str]) -> None:
     with installed({**environ, "REDIS_URL": "redis://127.0.0.1:1/0"}):
         assert run("alive", "--here") == ""
 
@@ -430,7 +432,7 @@ def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Co
             yield from commands(command, f"{path}{name} ")
 
 
-def test_help_sends_people_only_to_commands_that_exist() -> None:
+def test_help_mentions_only_commands_that_exist() -> None:
     known = dict(commands(main))
     texts = [f"{command.help} {command.__doc__}" for command in known.values()]
     named = {each for help_ in texts for each in re.findall(r"`([a-z]+ [a-z]+)`", help_)}

@@ -48,11 +48,13 @@ def test_a_healthy_connection_leaves_only_what_no_call_can_verify(breakable: Bre
 
 
 def test_the_doctor_writes_nothing(breakable: BreakableConnection) -> None:
-    before = [breakable.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")]
+    before = [
+        breakable.control("twentyfour", "GET", f"books/1/{resource}") for resource in ("customers", "vouchers")
+    ]
     theirs = breakable.control("moment", "GET", "books/1001/projectExpenses")
     breakable.findings()
     assert [
-        breakable.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")
+        breakable.control("twentyfour", "GET", f"books/1/{resource}") for resource in ("customers", "vouchers")
     ] == before
     assert breakable.control("moment", "GET", "books/1001/projectExpenses") == theirs
     calls = breakable.control("twentyfour", "GET", "calls")

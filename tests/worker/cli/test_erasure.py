@@ -171,7 +171,7 @@ def test_alert_recipients_must_be_corrected_by_hand(container: Container, connec
     assert container.connections.get(connection.id).settings == connection.settings
 
 
-def test_the_last_administrator_stays(container: Container) -> None:
+def test_the_last_administrator_cannot_be_erased(container: Container) -> None:
     users.add(container.database, MAIL, Rights(Role.ADMINISTRATOR, Scope()), password=None, actor="x", now=clock())
     result = invoke("people", "erase", MAIL, "--yes")
     assert result.exit_code == 2

@@ -24,11 +24,11 @@ ENTITY_TYPES = ("customer", "project", "invoice", "expense")
 @pytest.fixture
 def connection(container: Container, fresh_systems: Systems) -> Connection:
     """A connection that syncs expenses, with a supplier and project 1."""
-    for shelf, record in (
+    for resource, record in (
         ("customers", {"name": "Nordre Trelast AS", "number": SUPPLIER, "type": "Supplier"}),
         ("projects", {"name": "Villa Solbakken", "number": 1}),
     ):
-        fresh_systems.control("twentyfour", "POST", f"books/1/{shelf}", record)
+        fresh_systems.control("twentyfour", "POST", f"books/1/{resource}", record)
     wanted = settings(entity_types=ENTITY_TYPES, expense_accounts="4300, 6590", expense_from="2000-01-01")
     return container.connections.add("Demo AS", wanted, actor="test", now=NOW)[0]
 
@@ -107,7 +107,7 @@ def test_nothing_is_imported_twice(container: Container, connection: Connection,
 def test_a_dry_run_says_what_would_be_removed(connection: Connection, fresh_systems: Systems) -> None:
     number = enter(fresh_systems)
     sync_now(connection)
-    fresh_systems.control("twentyfour", "POST", f"books/1/vouchers/{number}/reverse", {"way": "hide"})
+    fresh_systems.control("twentyfour", "POST", f"books/1/vouchers/{number}/reverse", {"method": "hide"})
     assert dry_run()[1].endswith("  It would be removed")
     sync_now(connection)
     assert expenses(fresh_systems) == []

@@ -1,4 +1,4 @@
-"""Two companies of one installation: settings saved by one open nothing of the other's."""
+"""Two companies of one installation: neither can reach the other's 24SevenOffice client by its settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -86,7 +86,7 @@ def rival(container: Container, fresh_systems: Systems) -> Rival:
     return Rival(container, fresh_systems)
 
 
-def test_a_wrong_password_lets_nothing_into_another_companys_ledger(
+def test_a_wrong_password_writes_nothing_to_another_companys_ledger(
     container: Container, fresh_systems: Systems, first: Connection, rival: Rival, identity: str
 ) -> None:
     theirs = names(fresh_systems)
@@ -100,7 +100,7 @@ def test_a_wrong_password_lets_nothing_into_another_companys_ledger(
     assert logins(fresh_systems) == 2  # the refused one, and that of the first company, whose session lives on
 
 
-def test_another_login_lets_nothing_into_another_companys_ledger(
+def test_another_login_writes_nothing_to_another_companys_ledger(
     fresh_systems: Systems, first: Connection, rival: Rival, identity: str
 ) -> None:
     theirs = names(fresh_systems)

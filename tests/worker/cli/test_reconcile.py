@@ -48,7 +48,7 @@ def test_a_planted_fault_is_found_and_nothing_else(books: InvoiceMonth, fault: F
 def test_a_planted_fault_is_also_found_when_vat_is_split_off(
     container: Container, connection: Connection, fresh_systems: Systems, fault: Fault
 ) -> None:
-    find_planted(InvoiceMonth(container, connection, fresh_systems, way="gross"), fault)
+    find_planted(InvoiceMonth(container, connection, fresh_systems, voucher_vat="gross"), fault)
 
 
 def find_planted(books: InvoiceMonth, fault: Fault) -> None:

@@ -20,7 +20,7 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
 from tests.factories import NOW, settings
 from tests.installation import environment
-from tests.worker.year_of_records import EXPENSES, FIRST, LAST, UNKNOWN, Thousands, link, thousands
+from tests.worker.year_of_records import EXPENSES, FIRST, LAST, UNKNOWN, YearOfRecords, link, serving_year
 from worker.container import Container
 
 INVOICES = int(os.environ.get("INVOICES", "600"))
@@ -29,14 +29,14 @@ A_DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def many() -> Iterator[Thousands]:
-    with thousands(invoices=INVOICES, purchases=PURCHASES) as many:
-        yield many
+def year() -> Iterator[YearOfRecords]:
+    with serving_year(invoices=INVOICES, purchases=PURCHASES) as year:
+        yield year
 
 
 @pytest.fixture
-def environ(many: Thousands, database_url: str, redis_url: str) -> dict[str, str]:
-    return environment(database_url, redis_url, many.addresses)
+def environ(year: YearOfRecords, database_url: str, redis_url: str) -> dict[str, str]:
+    return environment(database_url, redis_url, year.addresses)
 
 
 @pytest.fixture
@@ -48,24 +48,24 @@ def connection(container: Container) -> Connection:
 
 
 def test_a_clean_year_agrees_and_takes_less_than_twenty_calls(
-    many: Thousands, container: Container, connection: Connection
+    year: YearOfRecords, container: Container, connection: Connection
 ) -> None:
-    before = calls(many)
+    before = calls(year)
     report = reconcile(container.open_context(connection, refuse_writes), FIRST, LAST)
     assert (report.all_discrepancies, report.counts) == ((), {"equal": INVOICES})
     assert report.expenses
     assert report.expenses.counts == {"equal": PURCHASES}
     assert {total.moment - total.ledger for total in (*report.totals, *report.expenses.totals)} == {0}
-    assert calls(many) - before < 20
+    assert calls(year) - before < 20
 
 
 def test_faults_in_it_are_found_and_nothing_else(
-    many: Thousands, container: Container, connection: Connection
+    year: YearOfRecords, container: Container, connection: Connection
 ) -> None:
-    planted = plant(many)
+    planted = plant(year)
     erp = container.cached_erp(connection)
     assert all([erp.tax_codes(), erp.vat_codes(), erp.fiscal_years()])  # logs in, and is remembered
-    before = calls(many)
+    before = calls(year)
     report = reconcile(container.open_context(connection, refuse_writes), FIRST, LAST)
     assert report.expenses
     found = {
@@ -75,23 +75,23 @@ def test_faults_in_it_are_found_and_nothing_else(
     assert found == planted
     assert len(report.all_discrepancies) == len(planted)
     assert (report.count("equal"), report.expenses.count("equal")) == (INVOICES - 5, PURCHASES - 8)
-    assert calls(many) - before == 16  # a year and a month around it, and the documents of one that may wait
+    assert calls(year) - before == 16  # a year and a month around it, and the documents of one that may wait
 
 
-def plant(many: Thousands) -> set[tuple[str, ...]]:
+def plant(year: YearOfRecords) -> set[tuple[str, ...]]:
     """Break some invoices and some expenses; return the expected findings."""
-    fresh_systems, expenses = many.client.vouchers, many.expenses
-    del fresh_systems[many.invoice(100).key]
-    change(many.invoice(200), lambda line: {"amount": line.amount * 2})
-    change(many.invoice(300), lambda _: {"hidden": True})
-    change(many.invoice(400), lambda line: {"due": line.due and line.due + A_DAY})
-    twin = replace(many.invoice(500), number=INVOICES + 1)
-    fresh_systems[twin.key] = twin
+    vouchers, expenses = year.client.vouchers, year.expenses
+    del vouchers[year.invoice(100).key]
+    change(year.invoice(200), lambda line: {"amount": line.amount * 2})
+    change(year.invoice(300), lambda _: {"hidden": True})
+    change(year.invoice(400), lambda line: {"due": line.due and line.due + A_DAY})
+    twin = replace(year.invoice(500), number=INVOICES + 1)
+    vouchers[twin.key] = twin
     del expenses[EXPENSES + 10]
     expenses[EXPENSES + 20].amount_incl_vat += Decimal("0.01")
     expenses[EXPENSES + 30].expense_date = FIRST
     expenses[EXPENSES + 40].supplier_name = "Byggmax AS"
-    change(many.purchase(50), lambda _: {"hidden": True})
+    change(year.purchase(50), lambda _: {"hidden": True})
     expenses[EXPENSES + 60].description = "Plank"
     del expenses[EXPENSES + UNKNOWN]
     double = expenses[EXPENSES + 70].model_copy(update={"id": EXPENSES - 1})
@@ -118,6 +118,6 @@ def change(voucher: Voucher, fields: Callable[[Line], dict[str, Any]]) -> None:
     voucher.lines = [replace(line, **fields(line)) for line in voucher.lines]
 
 
-def calls(many: Thousands) -> int:
-    counts: dict[str, int] = requests.get(f"{many.addresses['twentyfour']}/calls", timeout=10).json()
+def calls(year: YearOfRecords) -> int:
+    counts: dict[str, int] = requests.get(f"{year.addresses['twentyfour']}/calls", timeout=10).json()
     return sum(counts.values())

@@ -43,14 +43,14 @@ ROW = {
 }
 
 
-def test_people_read_kroner_and_their_own_time_and_no_empty_column(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_has_kroner_local_time_and_no_empty_column(capsys: pytest.CaptureFixture[str]) -> None:
     TABLE.print([ROW], "table")
     headings, row = capsys.readouterr().out.splitlines()
     assert headings.split() == ["name", "kroner", "at", "types"]
     assert row.split("  ") == ["=Fjord", "-12 345,50", "2026-06-01 14:00:00", "customer, project"]
 
 
-def test_programs_read_whole_ore_and_instants_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_whole_ore_and_instants_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
     TABLE.print([ROW], "json")
     assert json.loads(capsys.readouterr().out) == [
         {
@@ -65,7 +65,7 @@ def test_programs_read_whole_ore_and_instants_in_utc(capsys: pytest.CaptureFixtu
     ]
 
 
-def test_csv_has_dots_for_programs_and_no_formulas_for_spreadsheets(capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_has_decimal_points_and_no_formulas(capsys: pytest.CaptureFixture[str]) -> None:
     TABLE.print([ROW], "csv")
     (row,) = csv.DictReader(capsys.readouterr().out.splitlines())
     assert row["name"] == "'=Fjord"
@@ -85,13 +85,13 @@ def test_csv_has_dots_for_programs_and_no_formulas_for_spreadsheets(capsys: pyte
     ],
 )
 @pytest.mark.parametrize("for_excel", [False, True])
-def test_no_formula_hides_behind_a_separator(value: object, written: str, *, for_excel: bool) -> None:
+def test_a_formula_after_a_separator_is_escaped_too(value: object, written: str, *, for_excel: bool) -> None:
     _, line = Sheet(columns={"name": "name"}, for_excel=for_excel).lines([{"name": value}])
     ((cell,),) = csv.reader(StringIO(line, newline=""), delimiter=";" if for_excel else ",")
     assert cell == written
 
 
-def test_norwegian_excel_gets_semicolons_decimal_commas_and_its_own_time(
+def test_csv_for_norwegian_excel_has_semicolons_decimal_commas_and_local_time(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     TABLE.print([ROW], "excel")

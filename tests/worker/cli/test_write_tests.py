@@ -15,21 +15,21 @@ from tests.worker.cli.command_runner import invoke
 ROOT = Path(__file__).parents[3]
 
 
-def rehearsed(*options: str, typed: str = "") -> Result:
+def run_write_tests(*options: str, typed: str = "") -> Result:
     return invoke("doctor", "Demo AS", "--write", *options, typed=typed)
 
 
-def shelf(breakable: BreakableConnection, name: str) -> list[dict[str, Any]]:
+def records(breakable: BreakableConnection, name: str) -> list[dict[str, Any]]:
     return list(breakable.control("twentyfour", "GET", f"books/1/{name}"))
 
 
-def ours(breakable: BreakableConnection) -> list[dict[str, Any]]:
-    """The vouchers that the write tests have posted."""
-    return [each for each in shelf(breakable, "vouchers") if each["type"] == "Utgående faktura"]
+def posted_vouchers(breakable: BreakableConnection) -> list[dict[str, Any]]:
+    """Return the vouchers that the write tests have posted."""
+    return [each for each in records(breakable, "vouchers") if each["type"] == "Utgående faktura"]
 
 
-def test_it_tests_what_only_writing_shows_and_lists_what_is_left(breakable: BreakableConnection) -> None:
-    result = rehearsed("--yes")
+def test_write_tests_list_their_findings_and_the_records_they_leave(breakable: BreakableConnection) -> None:
+    result = run_write_tests("--yes")
     assert result.exit_code == 0, result.output
     for tests in (
         "S1, S10",
@@ -48,7 +48,7 @@ def test_it_tests_what_only_writing_shows_and_lists_what_is_left(breakable: Brea
     ):
         assert f"  {tests:12}  " in result.output, tests
     left = result.output.partition("What is left:")[2].splitlines()[1:]
-    year = shelf(breakable, "vouchers")[0]["year"]
+    year = records(breakable, "vouchers")[0]["year"]
     assert left == [
         f"  customer 10001 “{NAME}” in 24SevenOffice",
         f"  project 999999 “{NAME}” in 24SevenOffice",
@@ -57,13 +57,13 @@ def test_it_tests_what_only_writing_shows_and_lists_what_is_left(breakable: Brea
     ]
 
 
-def test_its_records_say_what_they_are_and_cancel_out(breakable: BreakableConnection) -> None:
-    rehearsed("--yes")
-    [test] = [each for each in shelf(breakable, "customers") if each["external_id"]]
-    [project] = shelf(breakable, "projects")
+def test_records_of_write_tests_are_named_as_such_and_cancel_out(breakable: BreakableConnection) -> None:
+    run_write_tests("--yes")
+    [test] = [each for each in records(breakable, "customers") if each["external_id"]]
+    [project] = records(breakable, "projects")
     assert {test["name"], project["name"]} == {str(NAME)}
     assert (project["number"], project["OrderReferenceNumber"]) == (999_999, "1001-M")
-    lines = [line for voucher in ours(breakable) for line in voucher["lines"]]
+    lines = [line for voucher in posted_vouchers(breakable) for line in voucher["lines"]]
     assert sorted(line["amount"] for line in lines) == ["-0.24", "-0.76", "-1.00", "0.24", "0.76", "1.00"]
     assert str(NAME) in {line["comment"] for line in lines if line["account"] == 1500}
     assert breakable.control("moment", "GET", "books/1001/projectExpenses") == []
@@ -76,25 +76,25 @@ def test_the_right_voucher_vat_is_named_if_the_other_one_is_set(
 ) -> None:
     breakable.control("twentyfour", "PUT", "books/1/vat", {"splits_vat": splits})
     breakable.set(voucher_vat="net" if splits else "gross")
-    told = rehearsed("--yes").output
+    output = run_write_tests("--yes").output
     right = "gross" if splits else "net"
-    assert f"The correct option for Voucher VAT is “{right}”, but the other one is selected." in told
-    lines = [line for voucher in ours(breakable) for line in voucher["lines"]]
+    assert f"The correct option for Voucher VAT is “{right}”, but the other one is selected." in output
+    lines = [line for voucher in posted_vouchers(breakable) for line in voucher["lines"]]
     assert sum(Decimal(line["amount"]) for line in lines if line["account"] in (2701, 3000)) == 0
 
 
 def test_a_second_run_creates_no_second_customer_or_project(breakable: BreakableConnection) -> None:
-    rehearsed("--yes")
-    again = rehearsed("--yes")
+    run_write_tests("--yes")
+    again = run_write_tests("--yes")
     assert "perhaps" not in again.output
-    assert len([each for each in shelf(breakable, "customers") if each["external_id"]]) == 1
-    assert len(shelf(breakable, "projects")) == 1
-    assert len(ours(breakable)) == 4
+    assert len([each for each in records(breakable, "customers") if each["external_id"]]) == 1
+    assert len(records(breakable, "projects")) == 1
+    assert len(posted_vouchers(breakable)) == 4
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "yes\n", "demo as\n", "Fjord Prosjekt AS\n"])
 def test_without_the_clients_name_nothing_is_written(breakable: BreakableConnection, typed: str) -> None:
-    result = rehearsed(typed=typed)
+    result = run_write_tests(typed=typed)
     assert result.exit_code in {2, 130}
     assert "a customer, and project 999999; both stay" in result.output  # it is said beforehand
     calls = breakable.control("twentyfour", "GET", "calls")
@@ -103,8 +103,8 @@ def test_without_the_clients_name_nothing_is_written(breakable: BreakableConnect
 
 
 def test_typing_the_clients_name_starts_the_tests(breakable: BreakableConnection) -> None:
-    assert "What is left:" in rehearsed(typed="Demo AS\n").output
-    assert len(ours(breakable)) == 2
+    assert "What is left:" in run_write_tests(typed="Demo AS\n").output
+    assert len(posted_vouchers(breakable)) == 2
 
 
 def test_yes_without_write_is_refused(breakable: BreakableConnection) -> None:
@@ -113,45 +113,45 @@ def test_yes_without_write_is_refused(breakable: BreakableConnection) -> None:
     assert result.exit_code == 2
 
 
-def test_a_refused_login_ends_it(breakable: BreakableConnection) -> None:
+def test_write_tests_do_not_start_if_the_login_is_refused(breakable: BreakableConnection) -> None:
     breakable.set(password="wrong")
-    result = rehearsed("--yes")
+    result = run_write_tests("--yes")
     assert result.exit_code == 2
     assert "This writes in" not in result.output
 
 
-@pytest.mark.parametrize("mishap", ["lose_response", "save_then_error", "save_then_refuse", "truncated"])
+@pytest.mark.parametrize("fault", ["lose_response", "save_then_error", "save_then_refuse", "truncated"])
 def test_a_voucher_saved_without_an_answer_is_found_and_reversed(
-    breakable: BreakableConnection, mishap: str
+    breakable: BreakableConnection, fault: str
 ) -> None:
-    breakable.add_fault("twentyfour", "SaveBundleList", mishap)
-    assert "which cancel each other out" in rehearsed("--yes").output.partition("What is left:")[2]
-    assert len(ours(breakable)) == 2
+    breakable.add_fault("twentyfour", "SaveBundleList", fault)
+    assert "which cancel each other out" in run_write_tests("--yes").output.partition("What is left:")[2]
+    assert len(posted_vouchers(breakable)) == 2
 
 
 def test_a_refused_reversal_is_left_to_a_person(breakable: BreakableConnection) -> None:
-    mishap = {"operation": "SaveBundleList", "kind": "refuse", "skip": 1, "times": 2}
-    breakable.control("twentyfour", "POST", "faults", mishap)
-    result = rehearsed("--yes")
+    fault = {"operation": "SaveBundleList", "kind": "refuse", "skip": 1, "times": 2}
+    breakable.control("twentyfour", "POST", "faults", fault)
+    result = run_write_tests("--yes")
     assert result.exit_code == 1
     assert "unless voucher 1003 cancels it out, reverse it there" in result.output.partition("What is left:")[2]
-    [voucher] = ours(breakable)
+    [voucher] = posted_vouchers(breakable)
     assert voucher["number"] == 1002
 
 
 def test_a_draft_waits_in_the_journal(breakable: BreakableConnection) -> None:
     breakable.set(posting="draft")
-    result = rehearsed("--yes")
+    result = run_write_tests("--yes")
     assert "in a journal of 24SevenOffice: delete it there" in result.output
-    assert [voucher["posted"] for voucher in ours(breakable)] == [False]
+    assert [voucher["posted"] for voucher in posted_vouchers(breakable)] == [False]
 
 
 def test_numbers_of_the_series_follow_each_other(breakable: BreakableConnection) -> None:
     breakable.set(voucher_number="series")
     breakable.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
-    result = rehearsed("--yes")
+    result = run_write_tests("--yes")
     assert "S10, S19" in result.output
-    assert [voucher["number"] for voucher in ours(breakable)] == [500, 501]
+    assert [voucher["number"] for voucher in posted_vouchers(breakable)] == [500, 501]
 
 
 def test_only_the_command_line_can_run_write_tests() -> None:

@@ -61,7 +61,7 @@ def at(container: Container, instant: datetime, monkeypatch: pytest.MonkeyPatch)
 
 
 def sweep(container: Container) -> None:
-    """Have beat look for due work, and a worker do it."""
+    """Dispatch the due deliveries as beat does, and send them as a worker does."""
     tasks.dispatch_due()
     for task, number in messages(container):
         if task == "deliver_events":
@@ -220,7 +220,7 @@ def test_a_reconciliation_sends_an_event(
     assert [event["data"]["reconciliation"]["compared"] for _, event in listener.received] == [False]
 
 
-def test_a_dead_receiver_costs_one_attempt_per_turn_and_delays_no_other(
+def test_a_dead_receiver_gets_one_attempt_per_sweep_and_delays_no_other(
     container: Container, receiver: Receiver, listener: Program
 ) -> None:
     with program() as other:

@@ -10,7 +10,7 @@ PAUSED, DOWN, UP, DIGEST = AlertType.PAUSED, AlertType.OUTAGE, AlertType.RECOVER
 
 
 def mailed_types(*turns: AlertType, job_id: int | None = 7, failed_job: bool = True) -> list[AlertType]:
-    """Return which of these alerts about one record, or one connection, are still news."""
+    """Return which of these alerts about one record or one connection are mailed."""
     pending = [
         PendingAlert(
             n, 1, "Demo AS", job_id, alert_type, "", "", "", NOW, EntityType.INVOICE, NOW if failed_job else None

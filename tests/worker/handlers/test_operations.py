@@ -1,4 +1,4 @@
-"""Long operations, with two workers."""
+"""Operations that take longer than a lease, with two workers."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta

@@ -118,7 +118,7 @@ def test_a_broken_request_prints_no_traceback(
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
-def test_an_error_of_ours_is_logged_in_one_line(
+def test_an_error_while_serving_metrics_is_logged_in_one_line(
     port: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fail(_self: Metrics) -> bytes:

@@ -1,4 +1,4 @@
-"""A company at work on the system that a drill breaks, and the check that all is well again."""
+"""The demo company on the system that a drill breaks, and the check that all its records are right again."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class NotHereError(Exception):
     """This machine does not allow the drill; the message says why."""
 
 
-class Scene:
+class DemoSystem:
     """The demo company on a running stack; ``invoices`` are those that the ledger should have."""
 
     def __init__(self, stack: DrillStack, *, sales: Sequence[Sale] = SALES) -> None:
@@ -94,7 +94,7 @@ class Scene:
             )
 
     def _restart_what_died(self) -> None:
-        """Restart a process that has ended, as containers and `make run` do; it is reported."""
+        """Restart each process that has ended, as containers and `make run` do; ``restarted`` has its name."""
         for name in PROGRAMS:
             if not self.stack.parts[name].alive:
                 self.stack.parts[name].start()
@@ -107,5 +107,5 @@ class Scene:
 
 
 def until(what: str, holds: Callable[[], bool], *, seconds: float = WELL_SECONDS) -> None:
-    """Wait until something holds. Raises ExpectationError after ``seconds``."""
+    """Wait until ``holds`` returns true. Raises ExpectationError after ``seconds``."""
     eventually(lambda: expect(what, holds(), expected=True), seconds=seconds)

@@ -1,4 +1,4 @@
-"""A mail with the headers that all our mails have, and the mail with a link to choose a password."""
+"""The headers that all our mails have, and the mail with a link to choose a password."""
 
 from datetime import datetime
 from email.header import Header
@@ -35,7 +35,7 @@ _POLICY = default.clone(header_factory=_HEADERS)
 
 
 def new_mail(subject: str, *, sender: str, to: str, message_id: str, sent: datetime) -> EmailMessage:
-    """Return a mail without content; one that is sent twice is recognized by its ``message_id``, ``<...@...>``."""
+    """Return a mail without content. ``message_id`` (``<...@...>``) identifies a mail that is sent twice."""
     mail = EmailMessage(policy=_POLICY)
     mail["Subject"] = subject
     name, address = parseaddr(sender)
@@ -66,12 +66,12 @@ def compose_link(link: LinkToSend, address: str, *, sender: str, sent: datetime)
     )
     subject, message_id = translate(link.title, language), make_msgid(domain=domain_of(sender))
     mail = new_mail(subject, sender=sender, to=link.email, message_id=message_id, sent=sent)
-    said = (
+    paragraphs = (
         translate(link.message, language),
         translate(msg("Choose your password here: {address}", address=address), language),
         valid.format(hours=link.hours),
         translate(PERSONAL if link.invites else UNASKED, language),
         f"-- \n{translate(FOR_A_USER, language)}",
     )
-    mail.set_content("\n\n".join(said) + "\n")
+    mail.set_content("\n\n".join(paragraphs) + "\n")
     return mail

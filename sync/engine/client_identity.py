@@ -1,4 +1,4 @@
-"""The ERP's client of a connection: which one a login opens, and the check that it is the connection's own."""
+"""Chooses the ERP client that a login opens, and checks that it is the connection's own."""
 
 from collections.abc import Sequence
 

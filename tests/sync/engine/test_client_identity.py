@@ -1,8 +1,8 @@
-"""Tests for :mod:`sync.engine.erp_client`."""
+"""Tests for :mod:`sync.engine.client_identity`."""
 
 import pytest
 
-from sync.engine.erp_client import choose_identity
+from sync.engine.client_identity import choose_identity
 from sync.errors import MisconfiguredError
 from sync.records import Identity
 
