@@ -3,7 +3,7 @@
 Polls get the requests that pending jobs leave. If there are too few, the connections that are latest relative to
 their interval go first, so all slow down alike; active connections get extra weight.
 
-``expenses_due`` in :mod:`worker.handlers.polls` asks for each round, and ``is_outdated`` in :mod:`worker.dispatch`
+``expenses_due`` in :mod:`worker.handlers.polls` asks for each round, and ``begin_poll`` in :mod:`worker.dispatch`
 drops a poll if its connection was polled after it was sent.
 """
 
