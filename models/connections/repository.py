@@ -430,10 +430,12 @@ def pause(
 ) -> bool:
     """Pause a connection, whose row is locked; False if it was already paused.
 
-    ``actor`` is the user, empty for the integration itself. The recipients of the ``alert`` also get one when the
+    ``actor`` is the user, empty for the integration itself. A user also pauses a connection that the integration
+    has paused, so that it does not resume by itself. The recipients of the ``alert`` also get one when the
     connection works again. An outage after that is counted from the start.
     """
-    if row.paused_because:
+    is_paused_by_integration = row.paused_because not in ("", NOT_STARTED) and not row.paused_by
+    if row.paused_because and not (actor and is_paused_by_integration):
         return False
     row.paused_because, row.paused_by = because, actor
     if alert:

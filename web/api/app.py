@@ -44,7 +44,7 @@ CONFLICTS = {
     "addConnection": ("name_taken", "setting_refused"),
     "changeSettings": ("setting_refused", "operation_pending"),
     "eraseConnection": ("jobs_running",),
-    "resumeConnection": ("setting_refused",),
+    "resumeConnection": ("setting_refused", "not_tested", "test_failed"),
     "retryJob": ("not_applicable",),
     "dismissJob": ("not_applicable",),
     "resolveJob": ("not_applicable",),

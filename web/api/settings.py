@@ -106,6 +106,8 @@ def change_settings(
     if if_match.strip() not in ("*", _etag(connection.updated_at)):
         raise ProblemError("outdated")
     values = _validate(caller, connection, change)
+    if not values:
+        return get_settings(caller, connection_id, response)
     if "password" in values:
         username = values.get("username", connection.settings.username)
         caller.expect_few_logins(username, values["password"].get_secret_value())
@@ -121,7 +123,7 @@ def change_settings(
 
 
 def _validate(caller: Caller, connection: Connection, change: BaseModel) -> dict[str, Any]:
-    """Return the validated settings of a change. Raises ProblemError."""
+    """Return the validated settings that change, and the secrets that are sent. Raises ProblemError."""
     values = {name: getattr(change, name) for name in change.model_fields_set}
     before = connection.settings
     try:
@@ -136,7 +138,9 @@ def _validate(caller: Caller, connection: Connection, change: BaseModel) -> dict
     wrong |= {name: FIRST_DAY for name in first_days_to_confirm(before, values) if name not in values}
     if wrong:
         raise ProblemError("invalid", fields={("body", name): why for name, why in wrong.items()})
-    return values
+    return {
+        name: value for name, value in values.items() if name in SECRET_FIELDS or value != getattr(before, name)
+    }
 
 
 def _etag(updated_at: datetime) -> str:

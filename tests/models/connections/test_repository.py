@@ -244,6 +244,16 @@ def test_a_manually_paused_connection_stays_paused_whatever_changes(
     assert connections.get(connection.id).is_available(NOW)
 
 
+def test_a_user_pauses_a_connection_that_the_integration_has_paused(
+    connections: Connections, connection: Connection
+) -> None:
+    connections.pause(connection.id, "24SevenOffice rejected the password.", now=NOW)
+    assert connections.pause(connection.id, "The customer left.", actor="kari", now=NOW)
+    assert not connections.pause(connection.id, "Again.", actor="ola", now=NOW)
+    changed = connections.update(connection.id, {"client_id": "7"}, actor="ola", now=NOW)
+    assert (changed.paused_because, changed.paused_by) == ("The customer left.", "kari")
+
+
 def test_a_connection_may_be_added_without_being_started(connections: Connections) -> None:
     connection, _ = connections.add("Demo AS", settings(), actor="kari", now=NOW, started=False)
     assert not connection.is_available(NOW)

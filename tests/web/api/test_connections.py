@@ -326,6 +326,18 @@ def test_a_self_paused_connection_needs_a_passed_test_or_force_to_resume(
     assert bound.post(f"{address}/resume?despite_failed_test=true").json()["state"] == "working"
 
 
+def test_settings_that_change_nothing_neither_resume_a_connection_nor_make_a_new_version(
+    web: Web, container: Container, bound: Program
+) -> None:
+    settings, refused = f"/connections/{web.connection.id}/settings", outages.problem(AlertType.PAUSED)
+    circuit_breaker.pause(container.database, web.connection.id, refused, now=clock())
+    version = bound.get(settings).headers["ETag"]
+    for unchanged in ({}, {"weekly_digest": bound.get(settings).json()["weekly_digest"]}):
+        response = bound.ask("PATCH", settings, json=unchanged, headers={"If-Match": version})
+        assert (response.status_code, response.headers["ETag"]) == (200, version)
+    assert bound.get(f"/connections/{web.connection.id}").json()["state"] == "paused"
+
+
 def test_the_webhook_url_is_replaced(web: Web, bound: Program) -> None:
     response = bound.post(f"/connections/{web.connection.id}/webhook-url").json()
     assert web.notify(b"{}").status_code == 404
