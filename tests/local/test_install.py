@@ -110,7 +110,7 @@ def test_an_environment_whose_python_is_gone_is_created_again(tmp_path: Path, ve
 def test_a_file_that_is_no_lock_is_refused_in_plain_words(tmp_path: Path, venv: Path) -> None:
     wheel(tmp_path, "1.0")
     lock = locked(tmp_path, f"hello==1.0 --hash=sha256:{'0' * 64}")
-    with pytest.raises(NotInstalledError, match="The index has a different file than the lock names"):
+    with pytest.raises(NotInstalledError, match="The index has a different file than the lock file names"):
         installed(lock, venv)
     assert not (venv / "installed-local").exists()
 

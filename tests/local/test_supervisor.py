@@ -59,7 +59,7 @@ def test_the_pause_grows_to_a_limit_while_the_process_keeps_dying() -> None:
     watch = Watch(Program(alive=False, broken=True))
     for _ in range(10):
         watch.passes(MAX_RESTART_SECONDS)
-    pauses = [text.rsplit(" ", 2)[1] for text in watch.said if "starts again" in text]
+    pauses = [text.rsplit(" ", 2)[1] for text in watch.said if "restarting in" in text]
     assert pauses == ["0.5", "1", "2", "4", "8", "16", "30", "30", "30", "30"]
 
 

@@ -162,7 +162,7 @@ def test_the_command_prints_a_table_and_fails_if_anything_is_bad(breakable: Brea
     broken = invoke("doctor", "Demo AS")
     assert broken.exit_code == 1
     assert "BAD" in broken.output
-    assert "-> Enter them again in the connection's settings" in broken.output
+    assert "-> Enter user name and password again" in broken.output
     assert "demo-password" not in broken.output
     assert invoke("doctor", "Nobody").exit_code == 2
 
