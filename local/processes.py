@@ -106,7 +106,7 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
 
 
 def server_account() -> pwd.struct_passwd | None:
-    """Return the account `nobody` if this process runs as root, because PostgreSQL refuses to; otherwise None."""
+    """Return the account `nobody` if this process runs as root, which PostgreSQL refuses to do; otherwise None."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 

@@ -45,14 +45,14 @@ class JobFilter:
         return bool(self.error_code or self.with_warning or self.updated_since or pending)
 
     @property
-    def is_of_few_connections(self) -> bool:
-        """Whether the jobs of some connections are left out."""
+    def has_limited_scope(self) -> bool:
+        """Whether it leaves out the jobs of some connections."""
         return self.connection_id is not None or self.scope.connections is not None
 
     @property
     def is_indexed(self) -> bool:
         """Whether an index finds the jobs if they are few."""
-        return bool(self.is_rare or self.text or self.ids is not None or self.is_of_few_connections)
+        return bool(self.is_rare or self.text or self.ids is not None or self.has_limited_scope)
 
     @property
     def is_by_date_only(self) -> bool:

@@ -324,7 +324,7 @@ def _columns(job_filter: JobFilter, order: Order) -> Sequence[ColumnElement[Any]
 
 def _has_few_rows(database: Database, job_filter: JobFilter) -> bool:
     """Return whether all rows of the visible connections are read sooner than an index finds some of them."""
-    if job_filter.is_rare or not job_filter.is_of_few_connections:
+    if job_filter.is_rare or not job_filter.has_limited_scope:
         return False
     rows = select(JOBS.id).where(job_filter.at_connections(JOBS)).limit(MAX_SCANNED_ROWS + 1).subquery()
     return (database.scalar(select(func.count()).select_from(rows)) or 0) <= MAX_SCANNED_ROWS

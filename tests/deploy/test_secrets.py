@@ -64,7 +64,7 @@ def test_the_production_page_says_which_process_gets_which_secret() -> None:
 
 
 def test_the_examples_name_every_secret_by_its_placeholder() -> None:
-    """A process refuses the placeholder, so a secret that nobody replaced is found at the start."""
+    """A process refuses the placeholder at startup, so a secret left unset cannot go unnoticed."""
     page = (ROOT / "docs" / "production.md").read_text()
     (block,) = re.findall(r"\n\n((?: {4}[A-Z_]+=.*\n)+)\n", page)
     of_kubernetes = dict(line.strip().split("=", 1) for line in block.splitlines())
